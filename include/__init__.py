@@ -1,0 +1,1 @@
+"""What an installation edits (fleet.yaml, checks, runbooks) and the library that it runs on."""

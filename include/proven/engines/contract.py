@@ -1,0 +1,53 @@
+"""The contract of an engine: which real tools dump, load and serve one flavour of database.
+
+An engine knows argv lists and markers and nothing else: the agent runs them (`agent/protocol.py`), the sandbox and the demo
+start servers with them (`servers.py`). Argv lists hold `{defaults}` where the option file with user, password and address is
+named; the agent puts an anonymous pipe there, so no secret is ever an argument.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Protocol
+
+from include.proven.manifest import Server
+
+
+@dataclasses.dataclass(frozen=True)
+class DumpTools:
+    """What the agent runs beside the data."""
+
+    dump: list[str]
+    """The dump tool; schemas are appended after `--databases`."""
+    client: list[str]
+    """The command-line client in batch mode: fingerprint, inventory, canary and locks go through it, and the load."""
+    version: list[str]
+    """Prints the dump tool's version: it must not be older than the server (FAILURES A16)."""
+    snapshot_marker: str
+    """Text that the dump tool writes only after its snapshot is open."""
+    end_marker: str
+    """What the last line of a whole dump begins with."""
+
+
+class Engine(Protocol):
+    """One flavour of database, and how it is backed up."""
+
+    flavour: str
+
+    def tools(self) -> DumpTools:
+        """Return the tools that dump and load."""
+
+    def server_programs(self) -> list[str]:
+        """Return the programs that a scratch server needs, for a clear error when one is missing."""
+
+    def initialise(self, datadir: pathlib.Path, settings: dict[str, str]) -> list[str]:
+        """Return the argv that fills an empty data directory (account `root` without a password, by socket only)."""
+
+    def serve(self, datadir: pathlib.Path, socket: pathlib.Path, settings: dict[str, str],
+              options: Sequence[str]) -> list[str]:
+        """Return the argv of a server in the foreground with our isolation options first and `options` last."""
+
+    def same_series(self, server: Server, version: str) -> bool:
+        """Say whether a server program of that version may judge dumps of `server`: same flavour and major version."""

@@ -1,0 +1,109 @@
+"""The manifest: JSON that describes a recovery point completely. Written and signed last.
+
+Where it stands, the recovery point exists (`docs/store-format.md`). Readers accept manifests of their own
+`format` only and ignore members that they do not know, so that a newer minor version stays readable.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, Literal
+
+import pydantic
+
+FORMAT: Literal[1] = 1
+
+
+class Record(pydantic.BaseModel):
+    """Base of what is kept in the store: unknown members are ignored, members are never changed in place."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
+
+
+class Part(Record):
+    """One uploaded piece of an artifact, in order."""
+
+    number: int
+    """1, 2, 3 …"""
+    bytes: int
+    sha256: str
+    md5: str
+    """Swift's ETag and S3's Content-MD5 speak MD5; `sha256` is what we trust."""
+
+
+class Artifact(Record):
+    """One encrypted object of a recovery point."""
+
+    name: str
+    """File name in the recovery point's folder: `dump.sql.zst.gpg`, `accounts.sql.zst.gpg`."""
+    role: Literal["dump", "accounts"]
+    bytes: int
+    """Size of the object as stored (compressed and encrypted)."""
+    sha256: str
+    """Of the whole object as stored."""
+    plain_bytes: int
+    """Size before compression."""
+    plain_sha256: str
+    """Of the plain stream: what the restore must reproduce."""
+    end_marker: str
+    """Text that the plain stream must end with (its last line begins with it)."""
+    parts: list[Part]
+
+
+class Server(Record):
+    """The source at the moment of the backup: what the sandbox must resemble and the drill must recognise."""
+
+    flavour: Literal["mariadb", "mysql"]
+    version: str
+    """As the server says it: `10.11.19-MariaDB-0+deb12u1`, `9.7.4-2`."""
+    identity: str
+    """server_uuid (MySQL) or server_uid (MariaDB), else `hostname:port`."""
+    hostname: str
+    settings: dict[str, str]
+    """sql_mode, lower_case_table_names, character_set_server, collation_server, time_zone …: applied to the sandbox."""
+
+
+class Stage(Record):
+    """How long one stage took and how much it moved."""
+
+    name: str
+    seconds: float
+    bytes: int = 0
+
+
+class Command(Record):
+    """One command that the agent ran: the audit trail. argv holds no secret by construction."""
+
+    argv: list[str]
+    status: int
+    seconds: float
+
+
+class Manifest(Record):
+    """Everything that a person with the store and the private key needs to restore and to check."""
+
+    format: Literal[1] = FORMAT
+    recovery_point: str
+    database: str
+    kind: Literal["full", "incremental", "differential", "snapshot"] = "full"
+    engine: str
+    """Name of the engine that took it and can load it: `mariadb`, `mysql`."""
+    proven_version: str
+    started_at: datetime.datetime
+    snapshot_at: datetime.datetime
+    """When the data was last known true: the source's clock (UTC) inside the dump's snapshot."""
+    finished_at: datetime.datetime
+    server: Server
+    schemas: list[str]
+    """Schemas in the dump, the canary's included."""
+    recipients: list[str]
+    """Fingerprints of the OpenPGP keys that can decrypt the artifacts."""
+    artifacts: list[Artifact]
+    fingerprint: dict[str, Any]
+    """`agent/fingerprint.py` gives the shape: digest and rows of every table."""
+    inventory: dict[str, Any]
+    """`agent/inventory.py` gives the shape: definition of every object."""
+    canary: dict[str, Any] | None
+    """The row that was written just before: `{"recovery_point": …, "written_at": …}`. None where it is switched off."""
+    stages: list[Stage]
+    commands: list[Command]

@@ -1,0 +1,1 @@
+"""Proof: the questions that a restored recovery point must answer, and the verdict."""

@@ -1,0 +1,70 @@
+"""The verdict: proven, refuted or unproven. Never collapsed: unproven is not green."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, Literal
+
+from include.proven.manifest import Record, Stage
+
+Outcome = Literal["proven", "refuted", "unproven"]
+CheckOutcome = Literal["pass", "fail", "could-not-run"]
+
+EXIT_STATUS: dict[Outcome, int] = {"proven": 0, "refuted": 1, "unproven": 2}
+
+
+class Check(Record):
+    """One named question and its answer."""
+
+    name: str
+    """`fingerprint`, `objects`, `canary`, or the user check's name."""
+    outcome: CheckOutcome
+    proves_data: bool = False
+    """True for a check that compares data (rows): a verdict of proven needs at least one that passed."""
+    figure: str = ""
+    """What was seen, in a few words: `22 tables, 1,204,331 rows`."""
+    hint: str = ""
+    differences: list[str] = []
+    """One line a difference, as a DBA would read it; at most 100."""
+    seconds: float = 0.0
+
+
+class Step(Record):
+    """Evidence of one step of a drill (`build`, `restore`), or of why it could not be done."""
+
+    name: str
+    outcome: Literal["done", "refuted", "unproven"]
+    what: str = ""
+    detail: str = ""
+    hint: str = ""
+    seconds: float = 0.0
+    stages: list[Stage] = []
+    figures: dict[str, Any] = {}
+
+
+class Verdict(Record):
+    """What a drill has shown. Stored, signed, beside the recovery point."""
+
+    format: Literal[1] = 1
+    drill: str
+    database: str
+    recovery_point: str
+    store: str
+    sandbox: str
+    outcome: Outcome
+    reason: str
+    """One line: why it is not proven; empty when it is."""
+    hint: str = ""
+    steps: list[Step]
+    checks: list[Check]
+    started_at: datetime.datetime
+    finished_at: datetime.datetime
+    snapshot_at: datetime.datetime | None
+    data_age_seconds: float | None
+    """`started_at` minus `snapshot_at`: how much would have been lost, had the source died when the drill began."""
+    measured_rto_seconds: float | None
+    """Wall time from the start of the build to the end of the restore; None if it was not reached."""
+    not_covered: list[str] = []
+    """What this drill did not look at, each as a sentence."""
+    triggered_by: str = ""
+    """Who or what asked: `cli:alice`, a DAG run id."""

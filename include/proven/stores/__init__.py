@@ -1,0 +1,1 @@
+"""Where artifacts live: one module a store, one short contract (`contract.py`)."""

@@ -1,0 +1,1 @@
+"""Proven's tests: real servers, real tools; `scripts/test` runs them all."""
