@@ -110,13 +110,17 @@ class RestoreJob(TypedDict):
 
 
 class InspectJob(TypedDict):
-    """{"job": "inspect"}: fingerprint, inventory, canary and server of a (restored) database; same shapes as in a backup."""
+    """{"job": "inspect"}: what `take` names (`fingerprint`, `inventory`, `canary`, `server`) of a (restored) database.
+
+    The result holds those members, in the same shapes as in a backup, and `commands`.
+    """
 
     protocol: int
     job: str
     source: Endpoint
     tools: Tools
     schemas: list[str] | None
+    take: list[str]
 
 
 class QueryJob(TypedDict):

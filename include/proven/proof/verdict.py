@@ -63,7 +63,7 @@ class Verdict(Record):
     data_age_seconds: float | None
     """`started_at` minus `snapshot_at`: how much would have been lost, had the source died when the drill began."""
     measured_rto_seconds: float | None
-    """Wall time from the start of the build to the end of the restore; None if it was not reached."""
+    """Build and restore, without the scheduler's gaps between them; None if the restore was not reached."""
     not_covered: list[str] = []
     """What this drill did not look at, each as a sentence."""
     triggered_by: str = ""
