@@ -1,0 +1,97 @@
+"""One installation, opened: the fleet file's names turned into stores, sandboxes, keys and tools.
+
+Everything that acts (backup, drill, restore, the DAGs, the command line) takes an Installation, so that nothing else reads
+the fleet file or a connection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable
+
+from include.proven import connections, encryption, engines, sandboxes, stores
+from include.proven.agent import protocol
+from include.proven.catalog import Catalog
+from include.proven.engines.contract import Engine
+from include.proven.fleet import load, model
+from include.proven.sandboxes.contract import Endpoint, Sandbox
+from include.proven.stores.contract import Store
+
+
+def hide_nothing(secret: str) -> None:
+    """Do nothing: outside Airflow no log needs masking, because no secret is ever logged."""
+
+
+@dataclasses.dataclass
+class Installation:
+    """The fleet and what its names stand for."""
+
+    fleet: model.Fleet
+    hide: Callable[[str], None] = hide_nothing
+    """Called with every secret before it is used: Airflow's `mask_secret` at the edge."""
+
+    @functools.cached_property
+    def keyring(self) -> encryption.Keyring:
+        """The GnuPG keys."""
+        return encryption.Keyring(self.fleet.gnupg)
+
+    def database(self, name: str) -> model.Database:
+        """Return the database of that exact name. Raise ConfigError, with a suggestion, if there is none."""
+        return self.fleet.database(name)
+
+    def store(self, name: str) -> Store:
+        """Open the store of that name in the fleet."""
+        config = self.fleet.stores[name]
+        return stores.open_store(name, config, self.connection(config.connection))
+
+    def catalog(self, database: str) -> Catalog:
+        """Open the catalog of the store that a database's recovery points are in."""
+        return Catalog(self.store(self.database(database).store), self.keyring)
+
+    def sandbox(self, name: str) -> Sandbox:
+        """Open the sandbox of that name in the fleet."""
+        return sandboxes.open_sandbox(name, self.fleet.sandboxes[name], self.fleet.tools)
+
+    def engine(self, database: str) -> Engine:
+        """Return the engine of a database."""
+        return engines.engine(self.database(database).engine)
+
+    def tools(self, engine: Engine) -> protocol.Tools:
+        """Return an engine's tools as a job takes them."""
+        tools = dataclasses.asdict(engine.tools())
+        return protocol.Tools(**tools, path=[str(path) for path in self.fleet.tools])
+
+    def source(self, database: str) -> protocol.Endpoint:
+        """Return the address and account of a database, from its connection."""
+        return self.server_of(self.database(database).connection, self.database(database).engine)
+
+    def server_of(self, connection_name: str, flavour: str) -> protocol.Endpoint:
+        """Return the address and account that a connection names."""
+        found = self.connection(connection_name)
+        return protocol.Endpoint(
+            flavour=flavour,
+            socket=str(found.extra.get("unix_socket", "")),
+            host=found.host,
+            port=found.port or 3306,
+            user=found.login,
+            password=found.password,
+        )
+
+    def connection(self, name: str) -> connections.Connection:
+        """Resolve a connection and hide its password."""
+        found = connections.resolve(name)
+        if found.password:
+            self.hide(found.password)
+        return found
+
+
+def open_installation(path: pathlib.Path | None = None, *, hide: Callable[[str], None] = hide_nothing) -> Installation:
+    """Read the fleet file (default: `$PROVEN_FLEET` or include/fleet.yaml). Raise ConfigError with all its faults."""
+    return Installation(load.load(path), hide)
+
+
+def as_job_endpoint(endpoint: Endpoint) -> protocol.Endpoint:
+    """Return a sandbox's endpoint as a job takes it."""
+    return protocol.Endpoint(**dataclasses.asdict(endpoint))
