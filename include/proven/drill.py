@@ -1,0 +1,252 @@
+"""A drill: restore one recovery point in a sandbox, check it, say what was seen, destroy the sandbox.
+
+Each step is a function of its own, so that Airflow can run it as a task and the command line one after the other. A
+step leaves its *evidence* in the store, signed, and the verdict is drawn from the evidence: whatever was killed before it
+could answer is missing there, and what is missing was not proven.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from include.proven import agent_client, engines, ids, restore
+from include.proven.agent import protocol
+from include.proven.catalog import Catalog
+from include.proven.errors import CheckError, ProvenError
+from include.proven.installation import Installation, as_job_endpoint
+from include.proven.manifest import Manifest, Stage
+from include.proven.proof import checks, compare, judge
+from include.proven.proof.verdict import Check, Step, Verdict
+
+BUILT_IN_CHECKS = ("fingerprint", "objects", "canary")
+USER_CHECK_SECONDS = 300.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Drill:
+    """What is drilled, where, and on whose word."""
+
+    id: str
+    database: str
+    recovery_point: str
+    sandbox: str
+    """Name of the sandbox in the fleet."""
+    triggered_by: str = ""
+
+    @property
+    def instance(self) -> str:
+        """Name of the throwaway instance."""
+        return ids.sandbox_name(self.id)
+
+
+@dataclasses.dataclass
+class Note:
+    """What a step has to say for its evidence."""
+
+    stages: list[Stage] = dataclasses.field(default_factory=list)
+    figures: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def build(installation: Installation, drill: Drill) -> None:
+    """Build the sandbox for a recovery point. Raise ProvenError, with the evidence recorded, if it can't be."""
+    with _evidence(installation, drill, "build"):
+        manifest = _manifest(installation, drill)
+        size = sum(artifact.plain_bytes for artifact in manifest.artifacts)
+        installation.sandbox(drill.sandbox).create(drill.instance, manifest.server, data_bytes=size)
+
+
+def load(installation: Installation, drill: Drill, *, on_progress: agent_client.OnProgress | None = None) -> None:
+    """Restore the recovery point in its sandbox. Raise ProvenError, with the evidence recorded, if it fails."""
+    with _evidence(installation, drill, "restore") as note:
+        result = restore.load_into(
+            installation, _manifest(installation, drill), sandbox_endpoint(installation, drill), on_progress=on_progress
+        )
+        note.stages.extend(Stage.model_validate(stage) for stage in result["stages"])
+        note.figures["plain_bytes"] = result["plain_bytes"]
+
+
+def check(installation: Installation, drill: Drill, name: str) -> Check:
+    """Ask one built-in or user check; record and return its answer. Raise CheckError if it failed."""
+    if name in BUILT_IN_CHECKS:
+        return answer(installation, drill, name, lambda: _compare(installation, drill, name))
+    return answer(installation, drill, name, lambda: _ask_user_check(installation, drill, name))
+
+
+def answer(installation: Installation, drill: Drill, name: str, ask: Any) -> Check:
+    """Run `ask() -> Check`, record its answer as evidence, and return it.
+
+    Raise CheckError if the answer is `fail`, and whatever `ask` raised after recording that it could not run.
+    """
+    begun = time.monotonic()
+    try:
+        found: Check = ask()
+    except Exception as error:
+        what, hint = _explain(error)
+        lost = Check(name=name, outcome="could-not-run", figure=what, hint=hint, seconds=time.monotonic() - begun)
+        _record(installation, drill, lost, error)
+        raise
+    found = found.model_copy(update={"name": name, "seconds": time.monotonic() - begun})
+    _record(installation, drill, found)
+    if found.outcome == "fail":
+        raise CheckError(f"check {name} failed: {found.figure}", detail="\n".join(found.differences[:10]), hint=found.hint)
+    return found
+
+
+def check_names(installation: Installation, drill: Drill) -> list[str]:
+    """Return the names of every check that this drill must answer."""
+    folder = installation.fleet.checks_folder(drill.database)
+    return [*BUILT_IN_CHECKS, *(check.name for check in (checks.load_checks(folder) if folder else []))]
+
+
+def conclude(installation: Installation, drill: Drill) -> Verdict:
+    """Draw the verdict from the evidence, store it signed, and return it. A drill has one verdict: asking again returns it."""
+    catalog = installation.catalog(drill.database)
+    known = {verdict.drill: verdict for verdict in catalog.verdicts(drill.database, drill.recovery_point)}
+    if drill.id in known:
+        return known[drill.id]
+    steps, answers = catalog.evidence(drill.database, drill.recovery_point, drill.id)
+    verdict = judge.conclude(
+        drill=drill.id,
+        database=drill.database,
+        recovery_point=drill.recovery_point,
+        store=catalog.store.name,
+        sandbox=drill.sandbox,
+        triggered_by=drill.triggered_by,
+        manifest=_manifest_if_sound(catalog, drill),
+        steps=steps,
+        checks=answers,
+        expected_steps=["build", "restore"],
+        expected_checks=check_names(installation, drill),
+        started_at=ids.started_at(drill.id),
+        finished_at=datetime.datetime.now(datetime.UTC),
+    )
+    catalog.record_verdict(verdict)
+    catalog.drop_evidence(drill.database, drill.recovery_point, drill.id)
+    return verdict
+
+
+def destroy(installation: Installation, drill: Drill) -> bool:
+    """Destroy the sandbox, whole or half built; return False if there was none."""
+    return installation.sandbox(drill.sandbox).destroy(drill.instance)
+
+
+def run(
+    installation: Installation,
+    drill: Drill,
+    *,
+    keep_on_failure: bool = False,
+    on_progress: agent_client.OnProgress | None = None,
+) -> Verdict:
+    """Do the whole drill here and now, and return its verdict. The sandbox is destroyed whatever happens, unless
+    `keep_on_failure` and the verdict is not proven."""
+    keep = False
+    try:
+        # a step that fails has left its evidence: the verdict says what happened
+        with contextlib.suppress(ProvenError):
+            build(installation, drill)
+            load(installation, drill, on_progress=on_progress)
+            for name in check_names(installation, drill):
+                with contextlib.suppress(ProvenError):
+                    check(installation, drill, name)
+        verdict = conclude(installation, drill)
+        keep = keep_on_failure and verdict.outcome != "proven"
+    finally:
+        if not keep:
+            destroy(installation, drill)
+    return verdict
+
+
+def sandbox_endpoint(installation: Installation, drill: Drill) -> protocol.Endpoint:
+    """Return how to reach the restored database."""
+    return as_job_endpoint(installation.sandbox(drill.sandbox).endpoint(drill.instance))
+
+
+def _compare(installation: Installation, drill: Drill, name: str) -> Check:
+    manifest = _manifest(installation, drill)
+    if name == "fingerprint":
+        return compare.compare_fingerprints(manifest.fingerprint, _inspect(installation, drill, manifest, "fingerprint"))
+    if name == "objects":
+        return compare.compare_inventories(manifest.inventory, _inspect(installation, drill, manifest, "inventory"))
+    return compare.compare_canary(manifest.canary, _inspect(installation, drill, manifest, "canary"))
+
+
+def _inspect(installation: Installation, drill: Drill, manifest: Manifest, what: str) -> Any:
+    job = protocol.InspectJob(
+        protocol=protocol.VERSION,
+        job="inspect",
+        source=sandbox_endpoint(installation, drill),
+        tools=installation.tools(engines.engine(manifest.engine)),
+        schemas=manifest.schemas,
+        take=[what],
+    )
+    return agent_client.run(job)[what]
+
+
+def _ask_user_check(installation: Installation, drill: Drill, name: str) -> Check:
+    folder = installation.fleet.checks_folder(drill.database)
+    known = {check.name: check for check in (checks.load_checks(folder) if folder else [])}
+    manifest = _manifest(installation, drill)
+    job = protocol.QueryJob(
+        protocol=protocol.VERSION,
+        job="query",
+        source=sandbox_endpoint(installation, drill),
+        tools=installation.tools(engines.engine(manifest.engine)),
+        sql=known[name].sql,
+        schema="",
+        time_limit=USER_CHECK_SECONDS,
+    )
+    result = agent_client.run(job)
+    return checks.judge(known[name], result["columns"], result["rows"])
+
+
+@contextlib.contextmanager
+def _evidence(installation: Installation, drill: Drill, name: str) -> Iterator[Note]:
+    """Record how a step ended: done, or the verdict that its error means."""
+    begun, note = time.monotonic(), Note()
+    try:
+        yield note
+    except Exception as error:
+        what, hint = _explain(error)
+        outcome = error.verdict if isinstance(error, ProvenError) else "unproven"
+        detail = error.detail if isinstance(error, ProvenError) else ""
+        seconds = time.monotonic() - begun
+        step = Step(name=name, outcome=outcome, what=what, detail=detail, hint=hint, seconds=seconds)
+        _record(installation, drill, step, error)
+        raise
+    seconds = time.monotonic() - begun
+    done = Step(name=name, outcome="done", seconds=seconds, stages=note.stages, figures=note.figures)
+    _record(installation, drill, done)
+
+
+def _record(installation: Installation, drill: Drill, record: Step | Check, cause: Exception | None = None) -> None:
+    """Put evidence into the store. With a `cause` at hand, a store that refuses must not hide it."""
+    try:
+        catalog = installation.catalog(drill.database)
+        catalog.record_evidence(drill.database, drill.recovery_point, drill.id, record)
+    except ProvenError as error:
+        if cause is None:
+            raise
+        cause.add_note(f"and its evidence could not be stored: {error.what}")
+
+
+def _explain(error: Exception) -> tuple[str, str]:
+    if isinstance(error, ProvenError):
+        return error.what, error.hint
+    return f"{type(error).__name__}: {error}", ""
+
+
+def _manifest(installation: Installation, drill: Drill) -> Manifest:
+    return installation.catalog(drill.database).manifest(drill.database, drill.recovery_point)
+
+
+def _manifest_if_sound(catalog: Catalog, drill: Drill) -> Manifest | None:
+    """Return the manifest, or None where it can't be trusted: the evidence of the build says why."""
+    try:
+        return catalog.manifest(drill.database, drill.recovery_point)
+    except ProvenError:
+        return None
