@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import include.proven
-from include.proven import agent_client, ids
+from include.proven import agent_client, ids, progress
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
 from include.proven.errors import IntegrityError
@@ -26,7 +26,7 @@ def take_backup(
     database: str,
     recovery_point: str,
     *,
-    on_progress: agent_client.OnProgress | None = None,
+    on_progress: progress.OnProgress | None = None,
 ) -> Manifest:
     """Back up one database as `recovery_point` and return its published manifest.
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from include.proven import agent_client, engines, ids, restore
+from include.proven import agent_client, engines, ids, progress, restore
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
 from include.proven.errors import CheckError, ProvenError
@@ -60,7 +60,7 @@ def build(installation: Installation, drill: Drill) -> None:
         installation.sandbox(drill.sandbox).create(drill.instance, manifest.server, data_bytes=size)
 
 
-def load(installation: Installation, drill: Drill, *, on_progress: agent_client.OnProgress | None = None) -> None:
+def load(installation: Installation, drill: Drill, *, on_progress: progress.OnProgress | None = None) -> None:
     """Restore the recovery point in its sandbox. Raise ProvenError, with the evidence recorded, if it fails."""
     with _evidence(installation, drill, "restore") as note:
         result = restore.load_into(
@@ -140,7 +140,7 @@ def run(
     drill: Drill,
     *,
     keep_on_failure: bool = False,
-    on_progress: agent_client.OnProgress | None = None,
+    on_progress: progress.OnProgress | None = None,
 ) -> Verdict:
     """Do the whole drill here and now, and return its verdict. The sandbox is destroyed whatever happens, unless
     `keep_on_failure` and the verdict is not proven."""

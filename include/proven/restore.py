@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from include.proven import agent_client, engines
+from include.proven import agent_client, engines, progress
 from include.proven.agent import protocol
 from include.proven.errors import ConfigError
 from include.proven.installation import Installation
@@ -25,7 +25,7 @@ def load_into(
     manifest: Manifest,
     target: protocol.Endpoint,
     *,
-    on_progress: agent_client.OnProgress | None = None,
+    on_progress: progress.OnProgress | None = None,
 ) -> dict[str, Any]:
     """Load a recovery point into a server and return the agent's result (`protocol.RestoreJob`).
 
@@ -40,7 +40,7 @@ def load_into_empty(
     manifest: Manifest,
     target: protocol.Endpoint,
     *,
-    on_progress: agent_client.OnProgress | None = None,
+    on_progress: progress.OnProgress | None = None,
 ) -> dict[str, Any]:
     """Do `load_into`, but refuse a server that already has one of the schemas: a restore never overwrites data."""
     present = set(schemas_of(installation, target)) & set(manifest.schemas)
@@ -57,7 +57,7 @@ def write_sql(
     manifest: Manifest,
     folder: pathlib.Path,
     *,
-    on_progress: agent_client.OnProgress | None = None,
+    on_progress: progress.OnProgress | None = None,
 ) -> list[pathlib.Path]:
     """Write a recovery point's plain SQL into a folder, one file an artifact, and return the files in load order.
 
