@@ -1,0 +1,47 @@
+"""Restore a recovery point in a sandbox, check it, and say what was seen.
+
+The verdict is stored, signed, beside the recovery point, as a drill by Airflow does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+
+from include.proven import drill, ids, installation, report
+from include.proven.cli import display
+from include.proven.errors import IntegrityError, ProvenError
+from include.proven.proof.verdict import EXIT_STATUS
+
+NAME = "drill"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("database")
+    parser.add_argument("recovery_point", nargs="?", default="latest", help="an id, latest (default) or random")
+    parser.add_argument("--sandbox", help="a sandbox of the fleet (default: the database's own)")
+    parser.add_argument("--keep", action="store_true", help="keep the sandbox if the verdict is not proven")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Drill, print the verdict, return its exit status."""
+    opened = installation.open_installation()
+    sandbox = arguments.sandbox or opened.database(arguments.database).sandbox
+    opened.sandbox(sandbox)
+    try:
+        point = opened.catalog(arguments.database).choose(arguments.database, arguments.recovery_point)
+        asked = drill.Drill(ids.new_drill(), arguments.database, point, sandbox, f"cli:{getpass.getuser()}")
+        with display.stages() as shown:
+            verdict = drill.run(opened, asked, keep_on_failure=arguments.keep, on_progress=shown.show)
+    except ProvenError as error:
+        # no verdict could be drawn or stored; what kept us from it still says whether it is the recovery point's fault
+        display.print_error(error)
+        return EXIT_STATUS["refuted" if isinstance(error, IntegrityError) else "unproven"]
+    if arguments.json:
+        display.print_json(verdict.model_dump(mode="json"))
+    else:
+        report.print_verdict(display.results, verdict)
+    if arguments.keep and verdict.outcome != "proven":
+        display.errors.print(f"the sandbox was kept: {asked.instance}")
+    return EXIT_STATUS[verdict.outcome]

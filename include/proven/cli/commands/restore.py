@@ -1,0 +1,59 @@
+"""Restore a recovery point into a server, or into plain SQL files.
+
+--to names the target: `connection:NAME` is a server (an Airflow connection, or AIRFLOW_CONN_<NAME> in the environment);
+`folder:PATH` is a folder that gets the plain SQL. A restore never overwrites: a server that already has one of the
+schemas, or a folder that already has the files, is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+
+from include.proven import installation, restore
+from include.proven.cli import display
+from include.proven.errors import ConfigError
+from include.proven.manifest import Manifest
+
+NAME = "restore"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("database")
+    parser.add_argument("recovery_point", nargs="?", default="latest", help="an id, or latest (default)")
+    parser.add_argument("--to", required=True, metavar="TARGET", help="connection:NAME or folder:PATH")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Restore and say where to."""
+    kind, _, target = arguments.to.partition(":")
+    if kind not in ("connection", "folder") or not target:
+        raise ConfigError(f"--to {arguments.to}: no such target", hint="Write --to connection:NAME or --to folder:PATH.")
+    opened = installation.open_installation()
+    opened.database(arguments.database)
+    catalog = opened.catalog(arguments.database)
+    manifest = catalog.manifest(arguments.database, catalog.choose(arguments.database, arguments.recovery_point))
+    restore_to = _into_server if kind == "connection" else _into_folder
+    with display.stages() as shown:
+        where = restore_to(opened, manifest, target, shown)
+    if arguments.json:
+        display.print_json({"recovery_point": manifest.recovery_point, "restored_to": where})
+    else:
+        display.results.print(f"restored {manifest.recovery_point} to {', '.join(where)}", highlight=False)
+    return 0
+
+
+def _into_server(
+    opened: installation.Installation, manifest: Manifest, name: str, shown: display.Stages
+) -> list[str]:
+    target = opened.server_of(name, manifest.server.flavour)
+    restore.load_into_empty(opened, manifest, target, on_progress=shown.show)
+    return [f"connection {name}"]
+
+
+def _into_folder(
+    opened: installation.Installation, manifest: Manifest, folder: str, shown: display.Stages
+) -> list[str]:
+    files = restore.write_sql(opened, manifest, pathlib.Path(folder), on_progress=shown.show)
+    return [str(file) for file in files]
