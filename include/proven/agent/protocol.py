@@ -124,7 +124,7 @@ class InspectJob(TypedDict):
 
 
 class QueryJob(TypedDict):
-    """{"job": "query"}: run one user check's SQL; the result holds `columns` and `rows` (lists of text or null, at most 100)."""
+    """{"job": "query"}: run a user check's SQL; the result holds `columns` and `rows` (lists of text or null, at most 100)."""
 
     protocol: int
     job: str

@@ -1,0 +1,209 @@
+"""Starts the real tools, keeps the tail of what they say, and loses no exit status.
+
+A tool must never outlive the agent. `setpriv --pdeathsig KILL` makes the kernel see to that, even if the agent is
+killed itself; the signal is bound to the *thread* that forked, so tools are started from the main thread only.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from typing import IO, Any
+
+from .errors import AgentError
+
+TAIL_BYTES = 4096
+PACKAGES = {
+    "mariadb": "mariadb-client",
+    "mariadb-dump": "mariadb-client",
+    "mysql": "mysql-client",
+    "mysqldump": "mysql-client",
+    "gpg": "gnupg",
+    "zstd": "zstd",
+    "setpriv": "util-linux",
+}
+"""Debian packages of the tools, for the hint of an error."""
+
+SESSION_KEY = re.compile(r"\b\d{1,3}:[0-9A-Fa-f]{32,}\b")
+PASSWORD_HASH = re.compile(r"\*[0-9A-F]{40}\b|\$A\$\d{3}\$\S+")
+
+Stream = int | IO[bytes] | None
+
+
+class CommandLog:
+    """What was run, with which exit status, for how long: the audit trail of the job."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._commands: list[dict[str, Any]] = []
+
+    def add(self, argv: Sequence[str], status: int, seconds: float) -> None:
+        """Add one command that has ended."""
+        with self._lock:
+            self._commands.append({"argv": list(argv), "status": status, "seconds": round(seconds, 3)})
+
+    def as_list(self) -> list[dict[str, Any]]:
+        """Return the commands in the order in which they ended, as `manifest.Command` takes them."""
+        with self._lock:
+            return list(self._commands)
+
+
+class Process:
+    """One running tool. `stdin` and `stdout` are its raw pipes, where they were asked for."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], argv: list[str], log: CommandLog, secrets: Iterable[str]) -> None:
+        self.argv = argv
+        self.name = pathlib.PurePath(argv[0]).name
+        self.pid = popen.pid
+        self.killed = False
+        """True once the agent itself has killed it: its status says nothing then."""
+        self._popen = popen
+        self._log = log
+        self._secrets = [secret for secret in secrets if secret]
+        self._started = time.monotonic()
+        self._tail = bytearray()
+        self._ended = threading.Lock()
+        self._logged = False
+        self._reader = threading.Thread(target=self._read_stderr, name=f"stderr of {self.name}", daemon=True)
+        self._reader.start()
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        """The pipe to the tool's standard input."""
+        if self._popen.stdin is None:
+            raise ValueError(f"{self.name} was started without a pipe to its standard input")
+        return self._popen.stdin
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """The pipe from the tool's standard output."""
+        if self._popen.stdout is None:
+            raise ValueError(f"{self.name} was started without a pipe from its standard output")
+        return self._popen.stdout
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end and return the exit status (negative: the signal). Raise subprocess.TimeoutExpired."""
+        status = self._popen.wait(timeout)
+        with self._ended:
+            if not self._logged:
+                self._logged = True
+                self._log.add(self.argv, status, time.monotonic() - self._started)
+                _running.discard(self)
+        return status
+
+    def kill(self) -> None:
+        """Kill it at once, if it still runs."""
+        if self._popen.poll() is None:
+            self.killed = True
+            self._popen.kill()
+
+    def close(self) -> None:
+        """Kill it if it still runs, wait for it and close its pipes."""
+        self.kill()
+        self.wait()
+        for pipe in (self._popen.stdin, self._popen.stdout):
+            if pipe is not None:
+                close_quietly(pipe)
+
+    def last_words(self) -> str:
+        """Return the last 4 KiB of its standard error, without secrets."""
+        self._reader.join(timeout=2.0)
+        return strip_secrets(self._tail.decode("utf-8", "replace"), self._secrets).strip()
+
+    def _read_stderr(self) -> None:
+        stream = self._popen.stderr
+        if stream is None:
+            return
+        with stream:
+            while chunk := os.read(stream.fileno(), 65536):
+                self._tail += chunk
+                del self._tail[:-TAIL_BYTES]
+
+
+_running: set[Process] = set()
+_starting = threading.Lock()
+_stopped = False
+
+
+def start(
+    argv: Sequence[str],
+    log: CommandLog,
+    *,
+    path: Sequence[str] = (),
+    stdin: Stream = subprocess.DEVNULL,
+    stdout: Stream = subprocess.DEVNULL,
+    pass_fds: Sequence[int] = (),
+    secrets: Iterable[str] = (),
+) -> Process:
+    """Given an argv without any secret, start the tool and return it.
+
+    The program is looked up in the directories of `path`, then on PATH. `secrets` are stripped from its last words.
+    Raise AgentError (tool) if it is missing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("tools are started from the main thread only")
+    whole = [find_program(argv[0], path), *argv[1:]]
+    guarded = [find_program("setpriv", ()), "--pdeathsig", "KILL", "--", *whole]
+    with _starting:
+        if _stopped:
+            raise AgentError("stopped", f"{argv[0]}: not started, the agent is being stopped")
+        popen = subprocess.Popen(
+            guarded, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, bufsize=0, pass_fds=pass_fds, env=environment(path)
+        )
+        process = Process(popen, whole, log, secrets)
+        _running.add(process)
+    return process
+
+
+def stop_all() -> None:
+    """Kill every tool that runs, wait for them, and let no other start."""
+    global _stopped
+    with _starting:
+        _stopped = True
+    for process in list(_running):
+        process.kill()
+    for process in list(_running):
+        process.wait()
+
+
+def find_program(name: str, path: Sequence[str]) -> str:
+    """Return the program's file, from the directories of `path`, then PATH. Raise AgentError (tool) if there is none."""
+    found = shutil.which(name, path=os.pathsep.join([*path, os.environ.get("PATH", os.defpath)]))
+    if found is None:
+        package = PACKAGES.get(pathlib.PurePath(name).name)
+        hint = f"Install the package {package}" if package else "Install it"
+        raise AgentError(
+            "tool", f"{name}: no such program", hint=f"{hint} on this host, or name its directory in `tools` of the fleet file."
+        )
+    return found
+
+
+def environment(path: Sequence[str]) -> dict[str, str]:
+    """Return the tools' environment: nothing of the caller's but PATH.
+
+    Without HOME, no ~/.my.cnf or ~/.mylogin.cnf overrides the endpoint; without LANG, messages are the English ones that
+    we know.
+    """
+    search = os.pathsep.join([*path, os.environ.get("PATH", os.defpath)])
+    return {"PATH": search, "HOME": "/nonexistent", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+def strip_secrets(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return the text without the given secrets, session keys and password hashes."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return PASSWORD_HASH.sub("***", SESSION_KEY.sub("***", text))
+
+
+def close_quietly(pipe: IO[bytes]) -> None:
+    """Close our end of a pipe whose reader may be gone: what was lost shows in the reader's exit status."""
+    try:
+        pipe.close()
+    except BrokenPipeError:
+        return
