@@ -45,8 +45,7 @@ class Engine(Protocol):
     def initialise(self, datadir: pathlib.Path, settings: dict[str, str]) -> list[str]:
         """Return the argv that fills an empty data directory (account `root` without a password, by socket only)."""
 
-    def serve(self, datadir: pathlib.Path, socket: pathlib.Path, settings: dict[str, str],
-              options: Sequence[str]) -> list[str]:
+    def serve(self, datadir: pathlib.Path, socket: pathlib.Path, settings: dict[str, str], options: Sequence[str]) -> list[str]:
         """Return the argv of a server in the foreground with our isolation options first and `options` last."""
 
     def same_series(self, server: Server, version: str) -> bool:

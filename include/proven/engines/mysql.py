@@ -1,0 +1,76 @@
+"""MySQL: `mysqldump`, `mysql`, `mysqld`."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+from include.proven.engines import options as shared
+from include.proven.engines.contract import DumpTools
+from include.proven.manifest import Server
+
+
+class MySQL:
+    """Dumps and loads with MySQL's own tools. `engines/contract.py` says what each method does."""
+
+    flavour = "mysql"
+
+    def tools(self) -> DumpTools:
+        """Return the tools that dump and load.
+
+        `--defaults-file`, not `-extra-file`: the machine's own my.cnf could add any option. GTID_PURGED stays out: a dump that
+        sets it is refused by every server that has a history of its own.
+        """
+        return DumpTools(
+            dump=["mysqldump", "--defaults-file={defaults}", *shared.DUMP, "--set-gtid-purged=OFF"],
+            client=["mysql", "--defaults-file={defaults}", *shared.CLIENT],
+            version=["mysqldump", "--no-defaults", "--version"],
+            snapshot_marker="-- Current Database:",
+            end_marker="-- Dump completed",
+        )
+
+    def server_programs(self) -> list[str]:
+        """Return the programs that a scratch server needs."""
+        return ["mysqld"]
+
+    def initialise(self, datadir: pathlib.Path, settings: dict[str, str]) -> list[str]:
+        """Return the argv that fills an empty data directory (account `root` without a password)."""
+        return [
+            "mysqld",
+            "--no-defaults",
+            "--initialize-insecure",
+            f"--datadir={datadir}",
+            "--skip-log-bin",
+            "--mysqlx=OFF",
+            "--secure-file-priv=NULL",
+            "--innodb-flush-method=nosync",
+            "--skip-innodb-doublewrite",
+            "--innodb-redo-log-capacity=256M",
+            "--auto-generate-certs=OFF",
+            "--caching-sha2-password-auto-generate-rsa-keys=OFF",
+            *shared.take_over(settings, shared.AT_BIRTH),
+        ]
+
+    def serve(self, datadir: pathlib.Path, socket: pathlib.Path, settings: dict[str, str], options: Sequence[str]) -> list[str]:
+        """Return the argv of a server in the foreground with our isolation options first and `options` last."""
+        return [
+            "mysqld",
+            "--no-defaults",
+            f"--datadir={datadir}",
+            f"--socket={socket}",
+            f"--pid-file={socket.with_name('pid')}",
+            *shared.SERVE,
+            "--skip-replica-start",
+            "--mysqlx=OFF",
+            "--innodb-redo-log-capacity=256M",
+            "--auto-generate-certs=OFF",
+            "--caching-sha2-password-auto-generate-rsa-keys=OFF",
+            *shared.take_over(settings, (*shared.SETTINGS, "partial_revokes", "default_collation_for_utf8mb4")),
+            *shared.take_over_time_zone(settings),
+            *options,
+        ]
+
+    def same_series(self, server: Server, version: str) -> bool:
+        """Say whether a server program of that version may judge dumps of `server`: MySQL of the same series."""
+        series = shared.find_series(version)
+        return server.flavour == self.flavour and "MariaDB" not in version and series == shared.find_series(server.version)

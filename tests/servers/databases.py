@@ -1,0 +1,130 @@
+"""Fixtures `mariadb_source`, `mysql_source` and `source` (both): real servers with an account that may only take backups."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from include.proven import servers
+from include.proven.agent.protocol import Endpoint, Tools
+from include.proven.engines.grants import backup_grants
+from include.proven.engines import engine
+from include.proven.errors import ProvenError
+from tests.servers.missing import give_up
+
+FETCH_MYSQL = pathlib.Path(__file__).parents[2] / "scripts" / "fetch-mysql"
+
+
+@dataclasses.dataclass
+class DatabaseServer:
+    """A running source. `endpoint` is the backup account over TCP, `admin` root over the socket."""
+
+    flavour: str
+    version: str
+    endpoint: Endpoint
+    admin: Endpoint
+    tools: Tools
+    path: list[pathlib.Path]
+    process: servers.ServerProcess
+
+    def sql(self, text: str, schema: str = "") -> list[list[str]]:
+        """Run SQL as root through the real client; return the rows as text (NULL is `NULL`). Fail the test if it is refused."""
+        client = "mariadb" if self.flavour == "mariadb" else "mysql"
+        argv = [servers.find_program(client, self.path), "--no-defaults", "--batch", "--skip-column-names", "--comments"]
+        argv += ["--binary-mode", "--default-character-set=utf8mb4", f"--socket={self.admin['socket']}", "--user=root"]
+        done = subprocess.run([*argv, *([schema] if schema else [])], input=text.encode(), capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode(errors="replace")
+        return [line.split("\t") for line in done.stdout.decode().split("\n") if line]
+
+    def fresh_schema(self, prefix: str = "t") -> str:
+        """Make an empty schema and return its name. The session drops nothing: the server goes as a whole."""
+        name = f"{prefix}_{secrets.token_hex(4)}"
+        self.sql(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+        return name
+
+    def drop_schemas(self) -> None:
+        """Drop every schema but the server's own, so that a test of a whole server begins with nothing."""
+        own = "'mysql','sys','information_schema','performance_schema'"
+        for (name,) in self.sql(f"SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN ({own})"):
+            self.sql(f"DROP DATABASE `{name}`")
+
+
+def start_source(flavour: str, directory: pathlib.Path, path: Sequence[pathlib.Path]) -> DatabaseServer:
+    """Start a source in `directory` with binlog-less defaults, a TCP port of the loopback and the account `proven`."""
+    chosen = engine(flavour)
+    port = servers.choose_port()
+    options = [*servers.loopback(port), "--event-scheduler=OFF", "--auto-generate-certs=ON"]
+    if flavour == "mariadb":
+        options.remove("--auto-generate-certs=ON")
+    process = servers.ServerProcess(chosen, directory, tools=path, options=options)
+    process.prepare()
+    process.start()
+    socket, password = str(process.socket), secrets.token_hex(12)
+    admin = Endpoint(flavour=flavour, socket=socket, host="", port=0, user="root", password="")
+    endpoint = Endpoint(flavour=flavour, socket="", host="127.0.0.1", port=port, user="proven", password=password)
+    tools = Tools(path=[str(folder) for folder in path], **vars(chosen.tools()))
+    server = DatabaseServer(flavour, "", endpoint, admin, tools, list(path), process)
+    server.version = server.sql("SELECT VERSION()")[0][0]
+    server.sql(f"CREATE USER proven@'127.0.0.1' IDENTIFIED BY '{password}';" + backup_grants(flavour, "proven@'127.0.0.1'"))
+    return server
+
+
+def run_source(flavour: str, path: Sequence[pathlib.Path]) -> Iterator[DatabaseServer]:
+    """Yield a source that runs in a directory which its unprivileged user can enter; stop and remove it afterwards."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="proven-test-", dir="/var/tmp"))
+    directory.chmod(0o711)
+    server = None
+    try:
+        server = start_source(flavour, directory / "s", path)
+        yield server
+    finally:
+        if server is not None:
+            server.process.stop(gently=0)
+        servers.kill_processes(directory / "s" / "data")
+        shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def mysql_path() -> list[pathlib.Path]:
+    """The directories that hold MySQL 9.7's programs."""
+    done = subprocess.run([str(FETCH_MYSQL)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        give_up("MySQL 9.7", f"scripts/fetch-mysql failed: {done.stderr.strip()[-400:]}")
+    return [pathlib.Path(done.stdout.strip())]
+
+
+@pytest.fixture(scope="session")
+def mariadb_path() -> list[pathlib.Path]:
+    """The directories, besides PATH, that hold MariaDB's programs: none."""
+    try:
+        for program in ("mariadbd", "mariadb-install-db", "mariadb", "mariadb-dump"):
+            servers.find_program(program, [])
+    except ProvenError as error:
+        give_up("MariaDB", str(error))
+    return []
+
+
+@pytest.fixture(scope="session")
+def mariadb_source(mariadb_path: list[pathlib.Path]) -> Iterator[DatabaseServer]:
+    """A real MariaDB with the backup account `proven`; shared by the whole session."""
+    yield from run_source("mariadb", mariadb_path)
+
+
+@pytest.fixture(scope="session")
+def mysql_source(mysql_path: list[pathlib.Path]) -> Iterator[DatabaseServer]:
+    """A real MySQL 9.7 with the backup account `proven`; shared by the whole session."""
+    yield from run_source("mysql", mysql_path)
+
+
+@pytest.fixture(scope="session", params=["mariadb", "mysql"])
+def source(request: pytest.FixtureRequest) -> DatabaseServer:
+    """Both sources, one after the other."""
+    server: DatabaseServer = request.getfixturevalue(f"{request.param}_source")
+    return server
