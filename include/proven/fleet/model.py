@@ -1,13 +1,19 @@
-"""What `include/fleet.yaml` may say. `load.py` reads it; `scripts/schema` writes the JSON Schema for editors from it."""
+"""What `include/fleet.yaml` may say. `load.py` reads it; `schema.py` writes the JSON Schema for editors from it.
+
+The docstrings below the attributes are what an editor shows: they speak to the person who writes a fleet.
+"""
 
 from __future__ import annotations
 
 import datetime
 import pathlib
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
+
+from include.proven.errors import ConfigError
+from include.proven.fleet import hints
 
 Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 """A name of ours: lower case, digits and underscores, so that it fits DAG ids, object keys and file names alike."""
@@ -17,37 +23,57 @@ DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?")
 
 def parse_duration(value: object) -> object:
     """Given `1d 2h`, `90m` or `45s`, return the timedelta. Raise ValueError with the accepted form."""
-    if not isinstance(value, str):
+    if isinstance(value, datetime.timedelta):
         return value
-    match = DURATION.fullmatch(value.strip())
-    if not match or not any(match.groups()):
-        raise ValueError(f"{value!r} is no duration (write it as 26h, 90m, 45s or 1d 2h)")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return datetime.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    match = DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0, 0)
+    duration = datetime.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if not duration:
+        raise ValueError("is no duration: write it as 26h, 90m, 45s or 1d 2h")
+    return duration
+
+
+def place_path(value: pathlib.Path, info: pydantic.ValidationInfo) -> pathlib.Path:
+    """Given a path as written, return it with `~` expanded; a relative one counts from the fleet file's folder."""
+    if str(value) in {"", "."}:
+        raise ValueError("is empty: write a path")
+    try:
+        expanded = value.expanduser()
+    except RuntimeError as error:
+        raise ValueError("names a home directory that is not known here") from error
+    folder = (info.context or {}).get("folder")
+    return folder / expanded if folder else expanded
 
 
 Duration = Annotated[
     datetime.timedelta,
-    pydantic.BeforeValidator(parse_duration, json_schema_input_type=str),
+    pydantic.BeforeValidator(
+        parse_duration, json_schema_input_type=Annotated[str, pydantic.Field(pattern=rf"^\s*(?=\d){DURATION.pattern}\s*$")]
+    ),
 ]
+FilePath = Annotated[pathlib.Path, pydantic.AfterValidator(place_path)]
+Text = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=1)]
+"""Text that says something: an empty name or address is a mistake."""
+Endpoint = Annotated[str, pydantic.StringConstraints(pattern=r"^https?://[^\s/]+")]
+"""An address to send to. It must hold no secret: it shows in logs."""
 
 
 class Model(pydantic.BaseModel):
     """Base: a misspelt key is a fault, never ignored."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class GnuPG(Model):
     """Who can read the backups, and who vouches for them."""
 
-    home: pathlib.Path
+    home: FilePath
     """GNUPGHOME with the recipients' public keys; on the controller also the private keys for drills and signatures."""
-    recipients: Annotated[list[str], pydantic.Field(min_length=1)]
+    recipients: Annotated[list[Text], pydantic.Field(min_length=1)]
     """Fingerprints (or exact e-mail addresses) of the keys that can decrypt. Two or more: one of them kept offline."""
-    signer: str
+    signer: Text
     """Fingerprint (or exact e-mail address) of the key that signs manifests and verdicts."""
-    passphrase_file: pathlib.Path | None = None
+    passphrase_file: FilePath | None = None
     """File with the passphrase of the private keys, if they have one."""
 
 
@@ -55,10 +81,13 @@ class SwiftStore(Model):
     """A container of OpenStack Swift, written by TempURL."""
 
     kind: Literal["swift"]
-    connection: str
+    """OpenStack Swift."""
+    connection: Text
     """Airflow connection id: host = auth URL, login, password; extra: `auth_version` (1, 2, 3), project and domains."""
-    container: str
-    prefix: str = ""
+    container: Text
+    """Name of the container. It must exist."""
+    prefix: Annotated[str, pydantic.StringConstraints(pattern=r"^([^/\s]+(/[^/\s]+)*)?$")] = ""
+    """Put before every key, without a slash at either end. Empty: the container is all ours."""
     url_lifetime: Duration = datetime.timedelta(hours=1)
     """How long a pre-signed URL lives."""
 
@@ -70,7 +99,8 @@ class LocalSandbox(Model):
     """A scratch server as a process of the worker: unprivileged user, unix socket only."""
 
     kind: Literal["local"]
-    directory: pathlib.Path = pathlib.Path("/var/tmp/proven")
+    """A process of the worker."""
+    directory: FilePath = pathlib.Path("/var/tmp/proven")  # noqa: S108  # folders below it are made with mode 0700 and random names
     """Where data directories are made, each in a folder of its own, mode 0700."""
     space_factor: float = pydantic.Field(default=2.5, ge=1)
     """Free space that must be there before a restore, as a multiple of the dump's plain size."""
@@ -85,17 +115,21 @@ class PagerDutyRoute(Model):
     """PagerDuty Events API v2."""
 
     kind: Literal["pagerduty"]
-    connection: str
+    """Events API v2."""
+    connection: Text
     """Airflow connection id; password = the integration's routing key."""
-    endpoint: str = "https://events.pagerduty.com/v2/enqueue"
+    endpoint: Endpoint = "https://events.pagerduty.com/v2/enqueue"
+    """Where events are posted; accounts of the EU region: `https://events.eu.pagerduty.com/v2/enqueue`."""
 
 
 class WebhookRoute(Model):
     """A POST of the page as JSON."""
 
     kind: Literal["webhook"]
-    endpoint: str
-    connection: str | None = None
+    """Any receiver of JSON."""
+    endpoint: Endpoint
+    """Where the JSON is posted. An address that is itself a secret belongs into the environment: `${NAME}`."""
+    connection: Text | None = None
     """Airflow connection id; password is sent as a bearer token."""
 
 
@@ -105,7 +139,8 @@ Route = Annotated[PagerDutyRoute | WebhookRoute, pydantic.Field(discriminator="k
 class Pages(Model):
     """Where pages go, and where their links point."""
 
-    routes: dict[Name, Route]
+    routes: Annotated[dict[Name, Route], pydantic.Field(min_length=1)]
+    """Ways to a person, by the name that `contacts` use."""
     airflow_url: str = ""
     """Base URL of the Airflow UI, for links to runs. Empty: Airflow's own `[api] base_url`."""
     runbooks_url: str = ""
@@ -124,38 +159,73 @@ class Objectives(Model):
 class Database(Model):
     """One protected MySQL or MariaDB server (or some of its schemas)."""
 
-    connection: str
+    connection: Text
     """Airflow connection id of the source."""
     engine: Literal["mariadb", "mysql"]
-    schedule: str | None
+    """What the server is. The two are no longer alike: a dump of one is not restored on the other."""
+    schedule: Text | None
     """Cron expression or preset (`@daily`); null: backups are taken by hand only."""
     objectives: Objectives
+    """What was promised; a drill measures it."""
     store: Name
+    """One of `stores`: where the recovery points go."""
     sandbox: Name
-    schemas: Annotated[list[str], pydantic.Field(min_length=1)] | None = None
+    """One of `sandboxes`: where they are restored."""
+    schemas: Annotated[list[Text], pydantic.Field(min_length=1)] | None = None
     """Schemas to back up; unset: all but the server's own, new ones included."""
     canary: bool = True
     """Write a canary row (schema `proven_canary`) before each backup. Off: identity is not proven by it."""
-    checks: str | None = None
-    """Folder under `include/checks/` with this database's SQL checks; unset: the database's name, if it exists."""
-    owner: str
+    checks: Name | None = None
+    """Folder below `checks/`, beside this file, with this database's SQL checks; unset: the database's name, if it exists."""
+    owner: Text
+    """Team that answers for this database; shown in Airflow and on pages."""
     contacts: Annotated[list[Name], pydantic.Field(min_length=1)]
     """Routes of `pages` that hear about this database."""
     lock_time_limit: Duration = datetime.timedelta(seconds=10)
     """The longest that the read lock may be waited for or held while the snapshots are opened."""
     backup_time_limit: Duration = datetime.timedelta(hours=6)
+    """A backup that takes longer is stopped and has failed."""
     drill_time_limit: Duration = datetime.timedelta(hours=12)
+    """A drill's step that takes longer is stopped, and the drill unproven."""
     compression_level: int = pydantic.Field(default=3, ge=1, le=19)
+    """zstd's level: 1 is fastest, 19 smallest."""
 
 
 class Fleet(Model):
     """One installation."""
 
     version: Literal[1]
+    """Of this format."""
     gnupg: GnuPG
     stores: Annotated[dict[Name, Store], pydantic.Field(min_length=1)]
+    """Where recovery points are kept."""
     sandboxes: Annotated[dict[Name, Sandbox], pydantic.Field(min_length=1)]
+    """Where recovery points are restored."""
     pages: Pages
     databases: Annotated[dict[Name, Database], pydantic.Field(min_length=1)]
-    tools: list[pathlib.Path] = []
+    """What is protected."""
+    tools: list[FilePath] = []
     """Directories searched for database and GnuPG programs before PATH, where several versions are installed."""
+
+    _folder: pathlib.Path = pydantic.PrivateAttr(default=pathlib.Path())
+
+    def model_post_init(self, context: Any) -> None:
+        """Remember the folder of the fleet file: `checks/` lies beside it."""
+        self._folder = (context or {}).get("folder", pathlib.Path())
+
+    def database(self, name: str) -> Database:
+        """Return the database of that exact name. Raise ConfigError, with a suggestion, if there is none."""
+        if name not in self.databases:
+            hint = hints.suggest(name, self.databases, noun="databases of this fleet")
+            raise ConfigError(f"fleet: no database is named {name!r}", hint=hint)
+        return self.databases[name]
+
+    def checks_folder(self, name: str) -> pathlib.Path | None:
+        """Return the folder with a database's SQL checks, or None if it has none. Raise ConfigError if it is named and gone."""
+        named = self.database(name).checks
+        folder = self._folder / "checks" / (named or name)
+        if folder.is_dir():
+            return folder
+        if named:
+            raise ConfigError(f"databases.{name}.checks: {folder} is no folder", hint="Create it, or remove the line.")
+        return None
