@@ -8,6 +8,7 @@ from tests.servers import missing
 
 pytest_plugins = [
     "tests.servers.databases",
+    "tests.servers.swift",
 ]
 
 

@@ -22,7 +22,11 @@ from include.proven.manifest import Part
 
 @dataclasses.dataclass(frozen=True)
 class SignedRequest:
-    """A request that anyone who holds it may make, until it expires. `headers` must be sent as they are."""
+    """A request that anyone who holds it may make, until it expires.
+
+    `headers` must be sent as they are, but for the text `{md5}`, which the sender replaces by the MD5 of the body in hex:
+    so the store itself refuses a part that was damaged on the way.
+    """
 
     method: str
     """`PUT` or `GET`"""
@@ -70,6 +74,9 @@ class Store(Protocol):
     def abort_upload(self, upload: Upload) -> None:
         """Remove every part of an upload that was not committed. No error if there is nothing."""
 
+    def list_uploads(self, folder: str) -> list[Upload]:
+        """Return the uploads below `folder` that hold parts and are neither committed nor aborted, sorted by key."""
+
     def presign_get(self, key: str) -> SignedRequest:
         """Return a GET of the whole object that honours `Range: bytes=a-b`. Raise IntegrityError if it is missing."""
 
@@ -81,6 +88,9 @@ class Store(Protocol):
 
     def get_record(self, key: str) -> bytes:
         """Return a small object. Raise KeyError if there is none."""
+
+    def delete_record(self, key: str) -> None:
+        """Delete a small object. No error if there is none."""
 
     def list_objects(self, folder: str) -> Iterator[StoredObject]:
         """Yield the objects below `folder` (whole path components: `ods` never yields `ods_easy/…`), sorted by key.

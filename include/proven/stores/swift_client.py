@@ -1,0 +1,144 @@
+"""The border to python-swiftclient: one connection a thread, and its errors translated into StoreError."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import keystoneauth1.exceptions
+import keystoneauth1.identity.v3
+import keystoneauth1.session
+import requests
+import swiftclient
+
+from include.proven import connections, errors
+
+TIMEOUT_SECONDS = 60
+RETRIES = 4
+FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS = 0.5, 8
+
+HINTS = {
+    401: "The store does not accept these credentials: check host, login and password of the connection {connection}.",
+    403: "The credentials are right but may not do this: the account of the connection {connection} must own the containers.",
+    404: "The container is not there: check `container` in the fleet file; a first backup creates it.",
+    412: "It exists, and objects are written once: two runs share one id, or something else writes into this store.",
+    413: "The store takes no object of this size, or a quota of its account or container is reached.",
+    422: "What arrived is not what was sent: try again, and suspect the network if it stays.",
+    429: "The store limits how often it may be asked: try again later.",
+    503: "The store is overloaded, or full: Swift says 503 as well when no disk of its own has room.",
+    507: "The store is full: give it space, or remove what is not needed.",
+}
+
+# At its default swiftclient logs the first 16 characters of passwords, tokens and TempURL keys of refused requests.
+swiftclient.client.logger_settings["reveal_sensitive_prefix"] = 0
+# And at INFO it logs every request that was not 2xx: to look for an object that is not there is no news.
+logging.getLogger("swiftclient").setLevel(logging.WARNING)
+
+
+class SwiftClient:
+    """Requests to one Swift account. Given a failure, they raise StoreError with status, request id and a hint."""
+
+    def __init__(self, connection: connections.Connection, *, retries: int = RETRIES) -> None:
+        self._settings = connection
+        self._retries = retries
+        self._thread = threading.local()
+
+    @contextlib.contextmanager
+    def request(self, what: str) -> Iterator[Any]:
+        """Given what is to be done ("put object shop/…"), yield the `swiftclient.Connection` of this thread to do it with."""
+        try:
+            yield self._connection()
+        except swiftclient.ClientException as error:
+            raise self._refused(what, error) from error
+        except keystoneauth1.exceptions.HttpError as error:
+            raise self._not_authenticated(what, error) from error
+        except (OSError, requests.RequestException, keystoneauth1.exceptions.ClientException) as error:
+            raise self._unreachable(what, error) from error
+
+    def _connection(self) -> Any:
+        # swiftclient.Connection keeps its token, its counter and its socket in itself: it is not made for two threads.
+        if not hasattr(self._thread, "connection"):
+            self._thread.connection = connect(self._settings, retries=self._retries)
+        return self._thread.connection
+
+    def _refused(self, what: str, error: swiftclient.ClientException) -> errors.StoreError:
+        # swiftclient raises without a status where the answer to the log-in makes no sense.
+        status = f"{error.http_status} {error.http_reason or ''}".strip() if error.http_status else "no answer that makes sense"
+        return errors.StoreError(
+            f"swift: {what}: {status}", detail=describe(error), hint=self._hint(error.http_status) or "See the detail."
+        )
+
+    def _not_authenticated(self, what: str, error: keystoneauth1.exceptions.HttpError) -> errors.StoreError:
+        return errors.StoreError(
+            f"swift: {what}: keystone: {error.http_status} {error.message}",
+            detail=f"request id {error.request_id}",
+            hint=self._hint(error.http_status),
+        )
+
+    def _unreachable(self, what: str, error: Exception) -> errors.StoreError:
+        return errors.StoreError(
+            f"swift: {what}: {self._settings.host} can't be reached",
+            detail=str(error),
+            hint=f"Check the host of the connection {self._settings.name}, and the network between here and there.",
+        )
+
+    def _hint(self, status: int | None) -> str:
+        return HINTS.get(status or 0, "").format(connection=self._settings.name)
+
+
+def describe(error: swiftclient.ClientException) -> str:
+    """Return the server's own words in one line, with its transaction id."""
+    content = error.http_response_content or b""
+    text = content.decode(errors="replace") if isinstance(content, bytes) else str(content)
+    words = " ".join(text.split())[:500] or str(error.msg)
+    return f"{words} (X-Trans-Id {error.transaction_id})" if error.transaction_id else words
+
+
+def connect(settings: connections.Connection, *, retries: int) -> Any:
+    """Return a `swiftclient.Connection`. It logs in with its first request. Raise ConfigError if `settings` make no sense."""
+    if not settings.host.startswith(("http://", "https://")):
+        raise errors.ConfigError(
+            f"connection {settings.name}: its host is no URL: {settings.host!r}",
+            hint="Write the URL of Swift's or Keystone's authentication: https://…/auth/v1.0 or https://…/v3.",
+        )
+    common = {
+        "retries": retries,
+        "starting_backoff": FIRST_BACKOFF_SECONDS,
+        "max_backoff": LAST_BACKOFF_SECONDS,
+        "timeout": TIMEOUT_SECONDS,
+        "cacert": settings.extra.get("cacert"),
+    }
+    match str(settings.extra.get("auth_version", "1")):
+        case "1" | "1.0":
+            return swiftclient.Connection(authurl=settings.host, user=settings.login, key=settings.password, **common)
+        case "3":
+            region = {"region_name": settings.extra["region_name"]} if "region_name" in settings.extra else {}
+            return swiftclient.Connection(session=log_in(settings), os_options=region, **common)
+        case version:
+            raise errors.ConfigError(
+                f"connection {settings.name}: auth_version {version!r} is not known", hint="It is 1 (tempauth) or 3 (Keystone)."
+            )
+
+
+def log_in(settings: connections.Connection) -> keystoneauth1.session.Session:
+    """Return a Keystone session: by application credential if the connection's extra holds one, else by password."""
+    extra = settings.extra
+    if "application_credential_id" in extra:
+        auth: keystoneauth1.identity.v3.Auth = keystoneauth1.identity.v3.ApplicationCredential(
+            settings.host,
+            application_credential_id=extra["application_credential_id"],
+            application_credential_secret=extra.get("application_credential_secret") or settings.password,
+        )
+    else:
+        auth = keystoneauth1.identity.v3.Password(
+            settings.host,
+            username=settings.login,
+            password=settings.password,
+            user_domain_name=extra.get("user_domain_name", "Default"),
+            project_name=extra.get("project_name"),
+            project_domain_name=extra.get("project_domain_name", "Default"),
+        )
+    return keystoneauth1.session.Session(auth=auth, verify=extra.get("cacert", True), timeout=TIMEOUT_SECONDS)
