@@ -1,0 +1,82 @@
+"""One page: what happened, what it puts at risk, and where to go from here."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import urllib.parse
+
+from include.proven.errors import ProvenError
+from include.proven.fleet.model import Pages
+from include.proven.pages.kinds import Kind, find_kind
+
+MOST_DETAIL = 4000
+"""Characters of a machine's own words that a page carries; the rest stands in the log."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """One alert to a person."""
+
+    kind: str
+    database: str
+    summary: str
+    """What happened: one line."""
+    run_id: str
+    """What noticed it: two pages of one kind, database and run are one page."""
+    detail: str = ""
+    hint: str = ""
+    owner: str = ""
+    run_url: str = ""
+    runbook_url: str = ""
+    source: str = dataclasses.field(default_factory=socket.gethostname)
+    """Host that noticed."""
+
+    @property
+    def about(self) -> Kind:
+        """What is known of pages of this kind."""
+        return find_kind(self.kind)
+
+    @property
+    def dedup_key(self) -> str:
+        """What receivers tell pages apart by: a second one with the same key belongs to the same incident."""
+        return dedup_key(self.database, self.kind)
+
+    @property
+    def headline(self) -> str:
+        """The subject line: `shop: backup failed: source: access denied …`."""
+        return f"{self.database}: {self.about.title}: {self.summary}"
+
+    @property
+    def next_command(self) -> str:
+        """What to type next."""
+        return self.about.command.format(database=self.database)
+
+
+def dedup_key(database: str, kind: str) -> str:
+    """Return the stable key of a database's pages of one kind: `proven/<database>/<kind>`."""
+    return f"proven/{database}/{kind}"
+
+
+def describe(error: BaseException | None, reason: str = "") -> dict[str, str]:
+    """Return summary, detail and hint of a page about `error`; without one (the task was killed), of `reason`."""
+    if isinstance(error, ProvenError):
+        said = {"summary": error.what, "detail": error.detail, "hint": error.hint}
+    else:
+        said = {"summary": f"{type(error).__name__}: {error}" if error else reason or "no reason was given"}
+    said["summary"] = said["summary"].strip().split("\n", 1)[0]
+    return said | {"detail": said.get("detail", "")[-MOST_DETAIL:]}
+
+
+def runbook_url(pages: Pages, kind: str, airflow_url: str = "") -> str:
+    """Return the address of a kind's runbook, or an empty string when no address is known to be served."""
+    if pages.runbooks_url:
+        return f"{pages.runbooks_url.rstrip('/')}/{kind}"
+    base = pages.airflow_url or airflow_url
+    return f"{base.rstrip('/')}/proven/runbooks/{kind}" if base else ""
+
+
+def run_url(pages: Pages, dag: str, run: str, airflow_url: str = "") -> str:
+    """Return the address of a DAG run in Airflow's UI, or an empty string when the UI's is not known."""
+    base = pages.airflow_url or airflow_url
+    return f"{base.rstrip('/')}/dags/{urllib.parse.quote(dag)}/runs/{urllib.parse.quote(run)}" if base else ""

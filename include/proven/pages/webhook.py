@@ -1,0 +1,41 @@
+"""A webhook: every page, and every resolution, as one POST of JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from include.proven import connections
+from include.proven.errors import ConfigError
+from include.proven.fleet.model import WebhookRoute
+from include.proven.pages.page import Page
+from include.proven.pages.transport import Delivery
+
+
+def trigger(name: str, route: WebhookRoute, page: Page) -> Delivery:
+    """Return the POST of `page`, with `"event": "trigger"`. Raise ConfigError if the route's connection can't be used."""
+    body = {
+        "event": "trigger",
+        "dedup_key": page.dedup_key,
+        "severity": page.about.severity,
+        "headline": page.headline,
+        "risk": page.about.risk,
+        "next_command": page.next_command,
+        **dataclasses.asdict(page),
+    }
+    return _delivery(name, route, body)
+
+
+def resolution(name: str, route: WebhookRoute, key: str) -> Delivery:
+    """Return the POST `{"event": "resolve", "dedup_key": …}`. Raise as `trigger` does."""
+    return _delivery(name, route, {"event": "resolve", "dedup_key": key})
+
+
+def _delivery(name: str, route: WebhookRoute, body: dict[str, Any]) -> Delivery:
+    headers = {}
+    if route.connection:
+        token = connections.resolve(route.connection).password
+        if not token or not token.isascii() or not token.isprintable():
+            raise ConfigError(f"{name}: the password of connection {route.connection!r} is no bearer token")
+        headers["Authorization"] = f"Bearer {token}"
+    return Delivery(f"{name}: {body['event']} {body['dedup_key']}", route.endpoint, body, headers)
