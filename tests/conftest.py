@@ -7,6 +7,7 @@ import pytest
 from tests.servers import missing
 
 pytest_plugins = [
+    "tests.servers.pager",
     "tests.servers.databases",
     "tests.servers.swift",
 ]

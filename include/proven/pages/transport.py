@@ -14,7 +14,7 @@ ATTEMPTS = 4
 TIMEOUT = httpx.Timeout(5.0)
 """Seconds for each attempt: with the waits between, a dead receiver is given up after 30 s. Airflow's dag-processor, which
 runs DAG-level callbacks, kills itself after 50 (`[dag_processor] dag_file_processor_timeout`)."""
-WAIT = tenacity.wait_exponential_jitter(initial=0.5, max=4, jitter=0.5)
+WAIT = tenacity.wait_exponential_jitter(multiplier=0.5, max=4, jitter=0.5)
 
 HINTS = {
     400: "The receiver refuses this message: check the key in the route's connection.",

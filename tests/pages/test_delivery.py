@@ -1,0 +1,211 @@
+"""Whoever must act is told once; nothing that fails beside the message keeps it from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import pytest
+
+from include.proven.errors import PageError, SourceError, StoreError
+from include.proven.pages import delivery, transport
+from include.proven.pages.kinds import KINDS
+from include.proven.pages.page import Page, describe, run_url, runbook_url
+from tests.pages.fleets import fleet_paging
+from tests.servers.pager import ROUTING_KEY, Pager
+
+NOWHERE = "http://127.0.0.1:9/v2/enqueue"
+
+
+@dataclasses.dataclass
+class Notebook:
+    """A ledger in memory."""
+
+    pages: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+
+    def page_record(self, database: str, kind: str) -> str | None:
+        return self.pages.get((database, kind))
+
+    def record_page(self, database: str, kind: str, run_id: str) -> None:
+        self.pages[database, kind] = run_id
+
+    def clear_page(self, database: str, kind: str) -> None:
+        self.pages.pop((database, kind), None)
+
+
+class BrokenLedger:
+    """A ledger in a store that is down."""
+
+    def page_record(self, database: str, kind: str) -> str | None:
+        raise StoreError("swift: get record: 503")
+
+    def record_page(self, database: str, kind: str, run_id: str) -> None:
+        raise StoreError("swift: put record: 503")
+
+    clear_page = page_record
+
+
+class HangingLedger(Notebook):
+    """A ledger in a store that does not answer."""
+
+    def page_record(self, database: str, kind: str) -> str | None:
+        time.sleep(3)
+        return super().page_record(database, kind)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "WAIT", transport.tenacity.wait_none())
+    monkeypatch.setattr(delivery, "LEDGER_PATIENCE", 0.5)
+
+
+def backup_failed(run_id: str = "scheduled__1") -> Page:
+    error = SourceError("source: shop: access denied for 'backup'@'%'", detail="ERROR 1045 (28000)", hint="Check the password.")
+    pages = fleet_paging(Pager(url="http://p", webhook="http://w")).pages
+    return Page(
+        kind="backup-failed",
+        database="shop",
+        run_id=run_id,
+        owner="shop-team",
+        run_url=run_url(pages, "backup__shop", run_id),
+        runbook_url=runbook_url(pages, "backup-failed"),
+        **describe(error),
+    )
+
+
+def test_a_page_says_what_happened_what_it_risks_and_where_to_go(pager: Pager) -> None:
+    delivery.send(fleet_paging(pager), backup_failed(), Notebook())
+    (incident,) = pager.incidents
+    payload, event = incident.payload, incident.events[0]
+    assert incident.dedup_key == "proven/shop/backup-failed"
+    assert payload["summary"] == "shop: backup failed: source: shop: access denied for 'backup'@'%'"
+    assert payload["severity"] == "error"
+    assert payload["component"] == "shop"
+    assert payload["custom_details"]["risk"] == KINDS["backup-failed"].risk
+    assert payload["custom_details"]["next"] == "./proven backup shop"
+    assert payload["custom_details"]["hint"] == "Check the password."
+    assert [link["href"] for link in event["links"]] == [
+        "https://airflow.example/proven/runbooks/backup-failed",
+        "https://airflow.example/dags/backup__shop/runs/scheduled__1",
+    ]
+    (post,) = pager.posts
+    assert post["event"] == "trigger"
+    assert post["headline"] == payload["summary"]
+    assert post["runbook_url"].endswith("/backup-failed")
+
+
+def test_a_run_pages_once_however_many_callbacks_it_has(pager: Pager) -> None:
+    fleet, ledger = fleet_paging(pager), Notebook()
+    assert delivery.send(fleet, backup_failed(), ledger).routes == ["oncall", "hook"]
+    assert delivery.send(fleet, backup_failed(), ledger).routes == []
+    assert len(pager.incidents[0].events) == len(pager.posts) == 1
+
+
+def test_the_next_run_that_fails_joins_the_open_incident(pager: Pager) -> None:
+    fleet, ledger = fleet_paging(pager), Notebook()
+    delivery.send(fleet, backup_failed("scheduled__1"), ledger)
+    delivery.send(fleet, backup_failed("scheduled__2"), ledger)
+    assert len(pager.incidents) == 1
+    assert len(pager.incidents[0].events) == 2
+
+
+@pytest.mark.parametrize("ledger", [BrokenLedger(), HangingLedger(), None])
+def test_a_ledger_that_cannot_be_used_never_prevents_a_page(pager: Pager, ledger: delivery.Ledger | None) -> None:
+    sent = delivery.send(fleet_paging(pager), backup_failed(), ledger)
+    assert sent.routes == ["oncall", "hook"]
+    assert len(pager.open) == 1
+    assert bool(sent.ledger_fault) == (ledger is not None)
+
+
+def test_a_dead_route_does_not_keep_the_others_from_being_tried(pager: Pager) -> None:
+    ledger = Notebook()
+    with pytest.raises(PageError, match=r"oncall: trigger proven/shop/backup-failed: can't reach 127\.0\.0\.1:9"):
+        delivery.send(fleet_paging(pager, oncall=NOWHERE), backup_failed(), ledger)
+    assert len(pager.posts) == 1
+    assert ledger.pages == {}, "a page that did not arrive everywhere is tried again at the next occasion"
+
+
+def test_when_no_route_works_each_is_named(pager: Pager) -> None:
+    with pytest.raises(PageError) as caught:
+        delivery.send(fleet_paging(pager, oncall=NOWHERE, hook=NOWHERE), backup_failed())
+    assert "oncall: trigger" in caught.value.detail
+    assert "hook: trigger" in caught.value.detail
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_receiver_that_is_busy_is_asked_again(pager: Pager, status: int) -> None:
+    pager.answer_next(status, status)
+    delivery.send(fleet_paging(pager, contacts=("oncall",)), backup_failed())
+    assert pager.refused == [status, status]
+    assert len(pager.open) == 1
+
+
+def test_a_receiver_that_stays_busy_is_given_up_with_its_answer(pager: Pager) -> None:
+    pager.answer_next(*[429] * 4)
+    with pytest.raises(PageError, match="429 too many requests") as caught:
+        delivery.send(fleet_paging(pager, contacts=("oncall",)), backup_failed())
+    assert "throttle exceeded" in caught.value.detail
+
+
+def test_a_refusal_is_not_repeated_and_its_reason_is_told(pager: Pager, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", '{"password": "fedcba9876543210fedcba9876543210"}')
+    fleet = fleet_paging(pager, contacts=("oncall",))
+    other = fleet.pages.routes["oncall"].model_copy(update={"connection": "other"})
+    fleet = fleet.model_copy(update={"pages": fleet.pages.model_copy(update={"routes": {"oncall": other}})})
+    with pytest.raises(PageError, match="400 bad request") as caught:
+        delivery.send(fleet, backup_failed())
+    assert "Invalid routing key" in caught.value.detail
+    assert "check the key" in caught.value.hint
+    assert pager.refused == [400]
+    assert "fedcba" not in str(caught.value)
+
+
+def test_a_key_of_the_wrong_length_is_told_without_asking(pager: Pager, monkeypatch: pytest.MonkeyPatch) -> None:
+    from include.proven import connections
+
+    short = connections.Connection("proven_pagerduty", password=ROUTING_KEY[:-1])
+    monkeypatch.setattr("tests.servers.pager.CONNECTIONS", {})
+    connections.use_resolver({"proven_pagerduty": short}.__getitem__)
+    with pytest.raises(PageError, match="no PagerDuty routing key"):
+        delivery.send(fleet_paging(pager, contacts=("oncall",)), backup_failed())
+    assert pager.refused == []
+
+
+def test_a_proven_drill_resolves_what_is_open_and_only_that(pager: Pager) -> None:
+    fleet, ledger = fleet_paging(pager), Notebook()
+    delivery.send(fleet, backup_failed(), ledger)
+    told = delivery.resolve(fleet, "shop", ["backup-failed", "drill-refuted", "drill-unproven"], ledger)
+    assert told.routes == ["oncall", "hook"]
+    assert pager.open == []
+    assert [post["event"] for post in pager.posts] == ["trigger", "resolve"]
+    assert delivery.resolve(fleet, "shop", KINDS, ledger).routes == []
+    assert len(pager.posts) == 2, "success spam trains people to look away"
+
+
+def test_a_resolution_that_did_not_arrive_is_tried_again(pager: Pager) -> None:
+    fleet, ledger = fleet_paging(pager, contacts=("oncall",)), Notebook()
+    delivery.send(fleet, backup_failed(), ledger)
+    pager.answer_next(*[500] * 4)
+    with pytest.raises(PageError):
+        delivery.resolve(fleet, "shop", ["backup-failed"], ledger)
+    assert len(pager.open) == 1
+    delivery.resolve(fleet, "shop", ["backup-failed"], ledger)
+    assert pager.open == []
+
+
+def test_with_a_broken_ledger_everything_is_resolved(pager: Pager) -> None:
+    fleet = fleet_paging(pager, contacts=("oncall",))
+    delivery.send(fleet, backup_failed())
+    assert delivery.resolve(fleet, "shop", ["backup-failed"], BrokenLedger()).ledger_fault
+    assert pager.open == []
+
+
+def test_a_page_without_an_error_still_says_something() -> None:
+    assert describe(None, "the task was killed")["summary"] == "the task was killed"
+    assert describe(ValueError("first\nsecond"))["summary"] == "ValueError: first"
+
+
+def test_a_long_summary_is_cut_to_what_pagerduty_takes(pager: Pager) -> None:
+    page = dataclasses.replace(backup_failed(), summary="x" * 5000)
+    delivery.send(fleet_paging(pager), page)
+    assert len(pager.open) == 1
