@@ -150,6 +150,13 @@ class LocalAirflow:
                 self._stop()
                 raise
 
+    def prepare(self, *, report: Callable[[str], None] = lambda line: None) -> None:
+        """Make Airflow's database, if it is not there, for a program that needs no component: `environment` is its environment."""
+        with self._locked():
+            if not self._read_record()["port"]:
+                self._write_record(self._choose_port(), [])
+            self._migrate(report)
+
     def stop(self) -> bool:
         """Stop every component and all that they have forked. Return False if there was nothing to stop."""
         with self._locked():

@@ -35,26 +35,44 @@ def print_error(error: ProvenError) -> None:
 
 
 class Stages:
-    """A bar for each stage, made when the stage is first heard of."""
+    """A line for each task, and a bar for each stage, made when it is first heard of."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
-        self._tasks: dict[str, TaskID] = {}
+        self._lines: dict[str, TaskID] = {}
 
     def show(self, event: progress.Progress) -> None:
         """Move a stage's bar."""
-        if event.stage not in self._tasks:
-            self._tasks[event.stage] = self._bars.add_task(event.stage, total=event.total, moved="", rate="")
         done = progress.format_bytes(event.bytes)
         moved = f"{done} of {progress.format_bytes(event.total)}" if event.total else done
         rate = f"{progress.format_bytes(event.rate)}/s" if event.rate else ""
-        self._bars.update(self._tasks[event.stage], completed=event.bytes, total=event.total, moved=moved, rate=rate)
+        self._bars.update(self._line(event.stage), completed=event.bytes, total=event.total, moved=moved, rate=rate)
+
+    def begin(self, task: str) -> None:
+        """Show that a task runs."""
+        self._line(task)
+
+    def end(self, task: str, *, failed: bool) -> None:
+        """Show that a task, and every stage of it, has ended."""
+        for name, line in self._lines.items():
+            if name == task or name.startswith(f"{task} "):
+                self._fill(line)
+        if failed:
+            self._bars.update(self._line(task), rate="[bold red]failed[/]")
 
     def finish(self) -> None:
-        """Let every bar stand full: its stage is over."""
-        for task in self._tasks.values():
-            known = self._bars.tasks[self._bars.task_ids.index(task)]
-            self._bars.update(task, total=known.completed or 1, completed=known.completed or 1)
+        """Let every bar stand full: all is over."""
+        for line in self._lines.values():
+            self._fill(line)
+
+    def _line(self, name: str) -> TaskID:
+        if name not in self._lines:
+            self._lines[name] = self._bars.add_task(name, total=None, moved="", rate="")
+        return self._lines[name]
+
+    def _fill(self, line: TaskID) -> None:
+        known = self._bars.tasks[self._bars.task_ids.index(line)]
+        self._bars.update(line, total=known.completed or 1, completed=known.completed or 1)
 
 
 @contextlib.contextmanager
@@ -62,7 +80,7 @@ def stages() -> Iterator[Stages]:
     """Show bars while the block runs."""
     columns = (
         SpinnerColumn(finished_text="[green]✓[/]"),
-        TextColumn("{task.description:<10}"),
+        TextColumn("{task.description:<20}"),
         BarColumn(bar_width=28),
         TextColumn("{task.fields[moved]:>22}"),
         TextColumn("[dim]{task.fields[rate]:>12}[/]"),

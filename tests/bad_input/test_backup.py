@@ -1,0 +1,135 @@
+"""A backup that can't be taken: one clear line, a hint, exit status, and nothing left."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import stat
+from collections.abc import Callable
+
+import pytest
+
+from tests.servers.databases import DatabaseServer
+from tests.servers.fleets import FleetFiles, MakeFleet
+from tests.servers.swift import Swift
+from tests.servers.traces import nothing_runs, nothing_stored
+
+
+@pytest.fixture
+def files(source: DatabaseServer, make_fleet: MakeFleet) -> FleetFiles:
+    schema = source.fresh_schema("shop")
+    source.sql("CREATE TABLE orders (id INT PRIMARY KEY); INSERT INTO orders VALUES (1), (2);", schema)
+    return make_fleet(source, schemas=[schema])
+
+
+def refuse(files: FleetFiles, swift: Swift, *words: str, **variables: str) -> str:
+    """Take a backup that must fail, and check all that must hold whatever the cause is. Return what was said."""
+    done = files.run("backup", "shop", **variables)
+    assert done.returncode in (1, 2)
+    assert done.stdout == ""
+    first = done.stderr.splitlines()[0]
+    assert first.startswith("error: "), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "HINT: " in done.stderr, done.stderr
+    for word in words:
+        assert word.lower() in done.stderr.lower(), done.stderr
+    assert files.connections["source"]["password"] not in done.stderr
+    nothing_stored(files, swift)
+    nothing_runs(files)
+    return done.stderr
+
+
+def test_wrong_password(files: FleetFiles, swift: Swift) -> None:
+    files.connections["source"]["password"] = "not-the-password"
+    files.write()
+    refuse(files, swift, "access denied", "proven")
+
+
+def test_source_unreachable(files: FleetFiles, swift: Swift, closed_port: int) -> None:
+    files.connections["source"]["port"] = closed_port
+    files.write()
+    refuse(files, swift, str(closed_port))
+
+
+def test_unknown_schema(files: FleetFiles, swift: Swift) -> None:
+    files.document["databases"]["shop"]["schemas"] = ["no_such_schema"]
+    files.write()
+    refuse(files, swift, "no_such_schema")
+
+
+def test_unknown_connection(files: FleetFiles, swift: Swift) -> None:
+    files.document["databases"]["shop"]["connection"] = "nobody_knows"
+    files.write()
+    refuse(files, swift, "nobody_knows")
+
+
+def test_missing_key(files: FleetFiles, swift: Swift) -> None:
+    files.document["gnupg"]["recipients"] = ["nobody@proven.invalid"]
+    files.write()
+    refuse(files, swift, "nobody@proven.invalid")
+
+
+def test_expired_key(files: FleetFiles, swift: Swift, expired_key: str) -> None:
+    files.document["gnupg"]["recipients"] = [expired_key]
+    files.write()
+    refuse(files, swift, "expired")
+
+
+def test_untrusted_key(files: FleetFiles, swift: Swift, untrusted_key: str) -> None:
+    files.document["gnupg"]["recipients"] = [untrusted_key]
+    files.write()
+    refuse(files, swift, "trust")
+
+
+def test_store_refuses_the_password(files: FleetFiles, swift: Swift) -> None:
+    files.connections["swift"]["password"] = "wrong"
+    files.write()
+    refuse(files, swift, "401")
+
+
+def test_store_forbids_the_account(files: FleetFiles, swift: Swift) -> None:
+    account = swift.raw().get_auth()[0]
+    files.connections["swift"] |= {
+        "login": swift.connection(1).login,
+        "password": swift.connection(1).password,
+        "extra": {"storage_url": account},
+    }
+    files.write()
+    refuse(files, swift, "403")
+
+
+def test_store_is_full(files: FleetFiles, start_swift: Callable[..., Swift]) -> None:
+    full = start_swift(reserve="100%")
+    stored = full.connection()
+    files.connections["swift"] |= {"host": stored.host, "login": stored.login, "password": stored.password}
+    files.write()
+    refuse(files, full, "507")
+
+
+def test_missing_tool(files: FleetFiles, swift: Swift, tmp_path: pathlib.Path) -> None:
+    refuse(files, swift, "zstd", "install", PATH=path_without("zstd", tmp_path))
+
+
+def test_dump_tool_older_than_the_server(
+    files: FleetFiles, swift: Swift, source: DatabaseServer, tmp_path: pathlib.Path
+) -> None:
+    name, version = ("mariadb-dump", "Distrib 10.3.39-MariaDB") if source.flavour == "mariadb" else ("mysqldump", "8.0.36")
+    old = tmp_path / "old" / name
+    old.parent.mkdir()
+    old.write_text(f'#!/bin/sh\necho "{name}  Ver {version}, for Linux (x86_64)"\n')
+    old.chmod(stat.S_IRWXU)
+    files.document["tools"].insert(0, str(old.parent))
+    files.write()
+    refuse(files, swift, "older", source.version.split("-")[0])
+
+
+def path_without(program: str, folder: pathlib.Path) -> str:
+    """Return a PATH on which everything is as before, but not that program."""
+    links = folder / "path"
+    links.mkdir()
+    for directory in os.environ["PATH"].split(os.pathsep):
+        for entry in sorted(pathlib.Path(directory).glob("*")):
+            if entry.name != program and not (links / entry.name).is_symlink() and shutil.which(str(entry)):
+                (links / entry.name).symlink_to(entry)
+    return str(links)

@@ -1,0 +1,103 @@
+"""The whole journey by command line: backup, list, drill, show, restore; on MariaDB and on MySQL."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import socket
+
+import pytest
+
+from tests.servers.databases import DatabaseServer, run_source
+from tests.servers.fleets import FleetFiles, MakeFleet
+from tests.servers.swift import Swift
+from tests.servers.traces import nothing_runs
+
+SHOP = """
+CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, note VARCHAR(40) CHARACTER SET utf8mb4, paid BIT(1), at TIMESTAMP(3) NULL);
+INSERT INTO orders (note, paid, at) VALUES ('first 🎉', 1, '2026-01-02 03:04:05.678'), (NULL, 0, NULL), ('', 1, NULL);
+CREATE VIEW paid AS SELECT id FROM orders WHERE paid = 1;
+CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW SET NEW.note = COALESCE(NEW.note, 'none');
+CREATE PROCEDURE total() SELECT COUNT(*) FROM orders;
+"""
+
+
+@pytest.fixture
+def files(source: DatabaseServer, make_fleet: MakeFleet) -> FleetFiles:
+    schema = source.fresh_schema("shop")
+    source.sql(SHOP, schema)
+    return make_fleet(source, schemas=[schema])
+
+
+def test_a_backup_is_drilled_to_proven(files: FleetFiles, swift: Swift) -> None:
+    taken = files.run("backup", "shop", "--json")
+    assert taken.returncode == 0, taken.stderr
+    manifest = json.loads(taken.stdout)
+    assert manifest["fingerprint"]["rows"] >= 3
+
+    drilled = files.run("drill", "shop", "--json")
+    assert drilled.returncode == 0, drilled.stdout + drilled.stderr
+    verdict = json.loads(drilled.stdout)
+    assert verdict["outcome"] == "proven"
+    assert verdict["recovery_point"] == manifest["recovery_point"]
+    assert {check["name"]: check["outcome"] for check in verdict["checks"]} == dict.fromkeys(
+        ("fingerprint", "objects", "canary"), "pass"
+    )
+    assert verdict["measured_rto_seconds"] > 0
+    assert verdict["data_age_seconds"] > 0
+
+    (listed,) = json.loads(files.run("list", "--json").stdout)
+    assert listed["verdict"] == "proven"
+    shown = files.run("show", "shop")
+    assert "PROVEN" in shown.stdout
+    assert manifest["recovery_point"] in shown.stdout
+    nothing_runs(files)
+
+
+def test_a_restore_to_an_empty_server_brings_everything_and_never_overwrites(files: FleetFiles, source: DatabaseServer) -> None:
+    assert files.run("backup", "shop").returncode == 0
+    (schema,) = files.document["databases"]["shop"]["schemas"]
+    for target in run_source(source.flavour, source.path):
+        files.connections["target"] = {"conn_type": "mysql", "login": "root", "extra": {"unix_socket": target.admin["socket"]}}
+        files.write()
+        done = files.run("restore", "shop", "--to", "connection:target")
+        assert done.returncode == 0, done.stderr
+        same = f"SELECT * FROM `{schema}`.orders ORDER BY id"
+        assert target.sql(same) == source.sql(same)
+
+        again = files.run("restore", "shop", "--to", "connection:target")
+        assert again.returncode == 2
+        assert schema in again.stderr
+        assert "HINT" in again.stderr
+
+
+def test_a_restore_to_a_folder_writes_the_plain_sql(files: FleetFiles, tmp_path: pathlib.Path) -> None:
+    assert files.run("backup", "shop").returncode == 0
+    done = files.run("restore", "shop", "--to", f"folder:{tmp_path}/out")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/dump.sql").read_text().rstrip().splitlines()[-1].startswith("-- Dump completed")
+    again = files.run("restore", "shop", "--to", f"folder:{tmp_path}/out")
+    assert again.returncode == 2
+
+
+def test_a_database_without_recovery_points_could_not_be_tried(files: FleetFiles) -> None:
+    done = files.run("drill", "shop")
+    assert done.returncode == 2
+    assert "no recovery point" in done.stderr
+
+
+def test_a_misspelt_database_gets_a_suggestion(files: FleetFiles) -> None:
+    done = files.run("backup", "shp")
+    assert done.returncode == 2
+    assert "shop" in done.stderr
+
+
+def test_the_store_alone_is_enough(files: FleetFiles) -> None:
+    """On the worst day the source is gone: list, show, drill and restore never ask it."""
+    assert files.run("backup", "shop").returncode == 0
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        files.connections["source"]["port"] = probe.getsockname()[1]
+    files.write()
+    assert files.run("list").returncode == 0
+    assert files.run("drill", "shop").returncode == 0

@@ -1,0 +1,121 @@
+"""Fixture `make_fleet`: a fleet file, its connections and its environment, over real servers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from include.proven.installation import Installation, open_installation
+from tests.servers.databases import DatabaseServer
+from tests.servers.swift import Swift
+
+CHECKOUT = pathlib.Path(__file__).parents[2]
+RECIPIENTS = ["backup@proven.invalid", "escrow@proven.invalid"]
+
+
+@dataclasses.dataclass
+class FleetFiles:
+    """A fleet on disk. Change `document` or `connections` and call `write` to break it on purpose."""
+
+    folder: pathlib.Path
+    document: dict[str, Any]
+    connections: dict[str, dict[str, Any]]
+    gpg_home: pathlib.Path
+    container: str
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment that makes the command line and Airflow use this fleet."""
+        return {
+            "PROVEN_FLEET": str(self.folder / "fleet.yaml"),
+            "PROVEN_CONNECTIONS": str(self.folder / "connections.json"),
+            "PROVEN_GNUPG_HOME": str(self.gpg_home),
+            "PROVEN_HOME": str(self.folder / "state"),
+        }
+
+    def write(self) -> None:
+        """Write the fleet file and the connections."""
+        (self.folder / "fleet.yaml").write_text(yaml.safe_dump(self.document, sort_keys=False))
+        path = self.folder / "connections.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(self.connections))
+
+    def open(self, monkeypatch: pytest.MonkeyPatch) -> Installation:
+        """Open the installation in this process."""
+        for name, value in self.variables.items():
+            monkeypatch.setenv(name, value)
+        return open_installation()
+
+    def run(self, *arguments: str, timeout: float = 300, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line as an operator does, in a process of its own."""
+        return subprocess.run(
+            [sys.executable, "-m", "include.proven.cli", *arguments],
+            cwd=CHECKOUT,
+            env={**os.environ, **self.variables, **variables},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+
+MakeFleet = Callable[..., FleetFiles]
+
+
+@pytest.fixture
+def make_fleet(tmp_path: pathlib.Path, swift: Swift, gpg_home: pathlib.Path, sandbox_directory: pathlib.Path) -> MakeFleet:
+    """Give `make_fleet(source, schemas=[…], name="shop", endpoint=pager.url)`: one database on a container of its own."""
+
+    def make(
+        source: DatabaseServer, *, name: str = "shop", endpoint: str = "http://127.0.0.1:9/", **database: Any
+    ) -> FleetFiles:
+        container = f"t{secrets.token_hex(4)}"
+        stored = swift.connection()
+        connections = {
+            "source": {"conn_type": "mysql", **_server(source)},
+            "swift": {"conn_type": "swift", "host": stored.host, "login": stored.login, "password": stored.password},
+            "pager": {"conn_type": "http", "password": secrets.token_hex(16)},
+        }
+        document = {
+            "version": 1,
+            "gnupg": {"home": str(gpg_home), "recipients": RECIPIENTS, "signer": RECIPIENTS[0]},
+            "tools": [str(path) for path in source.path],
+            "stores": {"swift": {"kind": "swift", "connection": "swift", "container": container, "prefix": "backups"}},
+            "sandboxes": {"local": {"kind": "local", "directory": str(sandbox_directory)}},
+            "pages": {"routes": {"oncall": {"kind": "pagerduty", "connection": "pager", "endpoint": endpoint}}},
+            "databases": {name: _database(source, **database)},
+        }
+        files = FleetFiles(tmp_path, document, connections, gpg_home, container)
+        files.write()
+        return files
+
+    return make
+
+
+def _server(source: DatabaseServer) -> dict[str, Any]:
+    endpoint = source.endpoint
+    return {"host": endpoint["host"], "port": endpoint["port"], "login": endpoint["user"], "password": endpoint["password"]}
+
+
+def _database(source: DatabaseServer, **changes: Any) -> dict[str, Any]:
+    return {
+        "connection": "source",
+        "engine": source.flavour,
+        "schedule": None,
+        "objectives": {"rpo": "26h", "rto": "1h"},
+        "store": "swift",
+        "sandbox": "local",
+        "owner": "tests",
+        "contacts": ["oncall"],
+        **changes,
+    }
