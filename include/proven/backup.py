@@ -120,7 +120,17 @@ def _manifest(
 ) -> Manifest:
     taken = {
         name: result[name]
-        for name in ("server", "schemas", "snapshot_at", "artifacts", "fingerprint", "inventory", "canary", "stages", "commands")
+        for name in (
+            "server",
+            "schemas",
+            "snapshot_at",
+            "artifacts",
+            "fingerprint",
+            "inventory",
+            "canary",
+            "stages",
+            "commands",
+        )
     }
     return Manifest.model_validate(
         {

@@ -42,7 +42,9 @@ def print_verdict(console: Console, verdict: Verdict) -> None:
     parts = [head]
     if verdict.hint:
         parts.append(Text(f"HINT: {verdict.hint}"))
-    body = Group(*parts, Text(), _facts(_verdict_facts(verdict)), Text(), _checks(verdict.checks), *_failed_steps(verdict.steps))
+    body = Group(
+        *parts, Text(), _facts(_verdict_facts(verdict)), Text(), _checks(verdict.checks), *_failed_steps(verdict.steps)
+    )
     stages = [stage for step in verdict.steps for stage in step.stages]
     if stages:
         body = Group(body, Text(), _stages(stages))
