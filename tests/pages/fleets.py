@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import pathlib
-from collections.abc import Sequence
 
 from include.proven.fleet import model
 from tests.servers.pager import Pager

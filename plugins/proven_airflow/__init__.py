@@ -1,0 +1,1 @@
+"""The edge that knows Airflow: everything below it works without."""

@@ -1,0 +1,59 @@
+"""Lets the library take its credentials from Airflow: its secrets backends, its UI, its environment."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
+from airflow.sdk.log import mask_secret
+
+from include.proven import connections
+from include.proven.errors import ConfigError
+
+
+def install() -> None:
+    """Make `connections.resolve` ask Airflow first."""
+    connections.use_resolver(get_connection)
+
+
+def get_connection(name: str) -> connections.Connection:
+    """Return Airflow's connection of that name, its secrets masked in logs.
+
+    Raise KeyError if Airflow knows none, and ConfigError if it can't tell or the connection can't be read.
+    """
+    try:
+        found = BaseHook.get_connection(name)
+    except AirflowNotFoundException:
+        raise KeyError(name) from None
+    except (AirflowException, RuntimeError) as error:
+        hint = "See the log of Airflow's secrets backend."
+        raise ConfigError(f"airflow: can't get connection {name!r}", detail=str(error), hint=hint) from error
+    extra = _read_extra(name, found.extra)
+    if found.password:
+        mask_secret(found.password)
+    # whole values whose keys Airflow holds to be sensitive; the others are settings, and masking them would blind the log
+    mask_secret(extra)
+    return connections.Connection(
+        name=name,
+        conn_type=found.conn_type or "",
+        host=found.host or "",
+        port=found.port,
+        login=found.login or "",
+        password=found.password or "",
+        schema=found.schema or "",
+        extra=extra,
+    )
+
+
+def _read_extra(name: str, text: str | None) -> dict[str, Any]:
+    try:
+        extra = json.loads(text or "{}")
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):
+        raise ConfigError(
+            f"airflow: extra of connection {name!r} is no JSON object", hint="Correct it under Admin → Connections."
+        )
+    return extra

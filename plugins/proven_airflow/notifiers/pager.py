@@ -1,0 +1,74 @@
+"""Pages the contacts of a database when a task or a run of its DAGs fails.
+
+One notifier serves as task-level and as DAG-level callback: the task's knows the error, the DAG's comes even when the task
+was killed, and the second one of a run stays silent. It has no template fields: Airflow 3.3 can't render them in a DAG-level
+callback of `dags test`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseNotifier
+from airflow.sdk.configuration import conf
+
+from include.proven.installation import Installation
+from include.proven.pages import delivery
+from include.proven.pages.kinds import find_kind
+from include.proven.pages.ledger import StoreLedger
+from include.proven.pages.page import Page, describe, run_url, runbook_url
+from proven_airflow import identity, opening
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class Pager(BaseNotifier):
+    """Pages about one kind of failure. Subclasses that must look before they speak override `page_for`."""
+
+    def __init__(self, *, kind: str, database: str = "") -> None:
+        """Take the kind of page and the database; without one, it is that of the run (`identity.database_of`)."""
+        super().__init__()
+        self.kind = find_kind(kind).name
+        self.database = database
+
+    def notify(self, context: Context) -> None:
+        """Send the page of a failed task or run. Raise PageError if a route did not take it."""
+        installation = opening.open_installation()
+        page = self.page_for(context, installation)
+        sent = delivery.send(installation.fleet, page, StoreLedger(installation))
+        told = f"told {', '.join(sent.routes)}" if sent.routes else "this run had told it before"
+        self.log.info("page %s: %s", page.dedup_key, told)
+        if sent.ledger_fault:
+            self.log.warning("page %s: the ledger could not be used: %s", page.dedup_key, sent.ledger_fault)
+
+    def page_for(self, context: Context, installation: Installation) -> Page:
+        """Given a callback's context, return what to tell."""
+        return compose(
+            context, installation, self.kind, self.database or identity.database_of(context), describe_failure(context)
+        )
+
+
+def compose(context: Context, installation: Installation, kind: str, database: str, said: dict[str, str]) -> Page:
+    """Return a page of `kind` with the links of the run that `context` is about. `said` is `describe`'s."""
+    pages, base = installation.fleet.pages, conf.get("api", "base_url", fallback="")
+    dag, run = context["dag"].dag_id, str(context["run_id"])
+    return Page(
+        kind=kind,
+        database=database,
+        run_id=identity.run_name(context),
+        owner=installation.database(database).owner,
+        run_url=run_url(pages, dag, run, base),
+        runbook_url=runbook_url(pages, kind, base),
+        **said,
+    )
+
+
+def describe_failure(context: Context) -> dict[str, str]:
+    """Return summary, detail and hint of what failed: the error of a task, or else what Airflow says of the run."""
+    error: Any = context.get("exception")
+    if isinstance(error, BaseException):
+        return describe(error)
+    task = context.get("ti")
+    where = f"task {task.task_id} was the last" if task else "no task is known"
+    return describe(None, f"run {context['run_id']} failed: {error or context.get('reason') or 'no reason given'}; {where}")

@@ -1,0 +1,68 @@
+"""The pages that the plugin adds to Airflow's web server: the runbooks, for whoever is logged in."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import urllib.parse
+
+import jinja2
+from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.configuration import conf
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from markdown_it import MarkdownIt
+
+from include.proven.pages.kinds import KINDS
+
+PREFIX = "/proven"
+RUNBOOKS = pathlib.Path(__file__).parents[2] / "include" / "runbooks"
+HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"}
+
+app = FastAPI(title="Proven", docs_url=None, redoc_url=None, openapi_url=None)
+
+
+@app.get("/runbooks/", response_class=HTMLResponse)
+def list_runbooks(_user: GetUserDep) -> HTMLResponse:
+    """Show the index of runbooks."""
+    return _render("index.html", kinds=list(KINDS.values()))
+
+
+@app.get("/runbooks/{kind}", response_class=HTMLResponse)
+def show_runbook(kind: str, _user: GetUserDep) -> HTMLResponse:
+    """Show the runbook of one kind of page."""
+    if kind not in KINDS:
+        raise HTTPException(404, f"No runbook {kind!r}.")
+    return _render("runbook.html", kind=KINDS[kind], body=render_runbook(kind))
+
+
+@app.exception_handler(HTTPException)
+def answer_error(request: Request, error: HTTPException) -> Response:
+    """Send a person who is not logged in to the login and back; tell programs what is wrong."""
+    if error.status_code == 401 and "text/html" in request.headers.get("accept", ""):
+        back = urllib.parse.urlencode({"next": str(request.url)})
+        return RedirectResponse(f"{base_path()}/api/v2/auth/login?{back}")
+    return JSONResponse({"detail": error.detail}, error.status_code)
+
+
+def base_path() -> str:
+    """Return the path that Airflow is served under, without a slash at its end: `/airflow`, or nothing."""
+    return urllib.parse.urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+
+
+@functools.cache
+def render_runbook(kind: str) -> str:
+    """Return a runbook as HTML. Its Markdown may hold tables but no HTML of its own."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    return str(markdown.render((RUNBOOKS / f"{kind}.md").read_text(encoding="utf-8")))
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(pathlib.Path(__file__).parent / "templates")
+    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+
+
+def _render(template: str, **values: object) -> HTMLResponse:
+    page = _templates().get_template(template).render(base=f"{base_path()}{PREFIX}/runbooks", **values)
+    return HTMLResponse(page, headers=HEADERS)
