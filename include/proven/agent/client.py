@@ -19,15 +19,6 @@ from .processes import CommandLog, Process
 from .protocol import Endpoint, Tools
 
 DEFAULTS = "{defaults}"
-CLIENT_OPTIONS = [
-    "--batch",
-    "--skip-auto-rehash",
-    "--skip-reconnect",
-    "--local-infile=0",
-    "--default-character-set=utf8mb4",
-    # MariaDB's client would put the failing statement, and the rows in it, into its error. MySQL's knows no such option.
-    "--loose-skip-print-query-on-error",
-]
 ESCAPE = re.compile(rb"\\([0nt\\])")
 ESCAPED = {b"0": b"\0", b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
 
@@ -43,8 +34,8 @@ class Session:
     def __init__(self, tools: Tools, endpoint: Endpoint, commands: CommandLog) -> None:
         self.endpoint = endpoint
         self._lock = threading.Lock()
-        argv = [*tools["client"], *CLIENT_OPTIONS, "--skip-column-names", "--unbuffered"]
-        self._process = start_with_defaults(argv, tools, endpoint, commands, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        pipe = subprocess.PIPE
+        self._process = start_with_defaults(tools["client"], tools, endpoint, commands, stdin=pipe, stdout=pipe)
         # A buffered reader splits lines fast; results may be larger than the pipe.
         self._lines: IO[bytes] = os.fdopen(os.dup(self._process.stdout.fileno()), "rb", buffering=1 << 18)
         self._closed = False

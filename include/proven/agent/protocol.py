@@ -2,13 +2,18 @@
 
 Controller → agent (stdin)
     first line   a Job (below). It holds the secrets of this one job; they go nowhere else.
-    later lines  {"answer": "urls", "artifact": NAME, "requests": [{"number": 1, "method": "PUT", "url": …, "headers": {…}}]}
+    later lines  {"answer": "urls", "artifact": NAME, "numbers": [1, …],
+                  "requests": [{"number": 1, "method": "PUT", "url": …, "headers": {…}}]}
+                 `numbers` are those that were asked for; one without a request will get none. `{md5}` in a header's value
+                 becomes the part's MD5.
     end of file  stop now: kill every tool, remove every temporary file, exit 3.
 
 Agent → controller (stdout)
     {"event": "progress", "stage": "dump", "bytes": 1048576, "rate": 52428800.0, "total": null | 800000000}
         at least every second while a stage runs; `bytes` so far in this stage, `rate` in bytes/second over the last second.
-    {"event": "urls", "artifact": NAME, "numbers": [9, 10, …]}         asks for pre-signed PUTs, before it runs out of them
+    {"event": "urls", "artifact": NAME, "numbers": [9, 10, …]}         asks for pre-signed PUTs before it runs out of them, and
+                                                                       for a new one (restore: the GET, number 0) once its URL
+                                                                       was refused, for it may have expired
     {"event": "result", …}                                             the last line, see Result; then exit 0
     {"event": "error", "kind": …, "what": …, "detail": …, "hint": …, "commands": [Command …]}
                                                                        the last line; then exit 1

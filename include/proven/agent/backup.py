@@ -1,0 +1,122 @@
+"""Job `backup`: dump → compress → encrypt → parts → store in one pass, and the fingerprint inside the dump's snapshot."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+from . import accounts, canary, client, dumping, fingerprint, inventory, processes, sealing, server, snapshot
+from .context import Context, peak_rss_bytes
+from .outgoing import Outgoing, Write
+from .pipeline import Pipeline, copy, widen
+from .processes import Process
+from .protocol import BackupJob
+
+ACCOUNTS_END = "-- Accounts completed"
+
+
+def run(job: BackupJob, context: Context) -> dict[str, Any]:
+    """Take a backup and return the result as `protocol.BackupJob` describes it. Raise AgentError."""
+    return Backup(job, context).run()
+
+
+class Backup:
+    """One backup that runs."""
+
+    def __init__(self, job: BackupJob, context: Context) -> None:
+        self._job = job
+        self._tools = job["tools"]
+        self._context = context
+        self._keys: list[str] = []
+        self._result: dict[str, Any] = {}
+        self._accounts: list[str] = []
+
+    def run(self) -> dict[str, Any]:
+        """Prepare, dump, then send the accounts that were read in the dump's own snapshot."""
+        for program in (self._tools["dump"][0], self._tools["client"][0], "zstd", "gpg"):
+            processes.find_program(program, self._tools["path"])
+        self._keys = sealing.write_keys(self._context.private_directory(), self._job["recipients"])
+        with self._connect() as reader:
+            self._prepare(reader)
+            artifacts = [self._send_dump(reader), self._send_accounts()]
+        return {
+            **self._result,
+            "artifacts": artifacts,
+            "stages": self._context.progress.stages(),
+            "commands": self._context.commands.as_list(),
+            "peak_rss_bytes": peak_rss_bytes(),
+        }
+
+    def _connect(self) -> client.Session:
+        return client.Session(self._tools, self._job["source"], self._context.commands)
+
+    def _prepare(self, reader: client.Session) -> None:
+        """Look at the server, choose the schemas, write the canary: all that must stand before the snapshot opens."""
+        described = server.describe(reader)
+        dumping.check_version(self._tools, described, self._context.commands)
+        server.steady(reader, described["flavour"])
+        schemas = server.choose_schemas(reader, self._job["schemas"], self._job["canary"])
+        row = canary.write(reader, self._job["recovery_point"]) if self._job["canary"] else None
+        self._result |= {"server": described, "schemas": schemas, "canary": row}
+
+    def _send_dump(self, reader: client.Session) -> dict[str, Any]:
+        """Dump the schemas and look at them, both in one snapshot. Add `snapshot_at` and `lock_seconds` to the result."""
+        outgoing = self._outgoing("dump.sql.zst.gpg", "dump")
+        marker, end_marker = snapshot.MarkerWatch(self._tools["snapshot_marker"]), self._tools["end_marker"]
+        lock = snapshot.Lock(self._connect(), self._job["lock_seconds"])
+        lock.take()
+        self._result["snapshot_at"] = snapshot.open_snapshot(reader)
+        dump, pipeline = self._start_dump(), Pipeline()
+
+        def produce(write: Write) -> None:
+            def pass_on(data: memoryview) -> None:
+                marker.see(data)
+                write(data)
+
+            with marker:
+                copy(dump.stdout, pass_on)
+
+        def unlock() -> None:
+            if marker.wait():
+                lock.release()
+
+        with self._context.progress.stage("dump") as plain, self._context.progress.stage("upload") as sent:
+            pipeline.add(dump, lambda process, status: dumping.explain_death(process, status, self._job["source"]))
+            outgoing.attach(pipeline, produce, plain, sent)
+            pipeline.pump("read lock", unlock)
+            pipeline.pump("fingerprint", lambda: self._look(reader))
+            pipeline.on_failure(reader.kill)
+            pipeline.run()
+        dumping.require_end(dump.name, marker.found and outgoing.ends_with(end_marker), end_marker)
+        self._result["lock_seconds"] = round(lock.held_seconds, 3)
+        return outgoing.describe(end_marker)
+
+    def _start_dump(self) -> Process:
+        argv = dumping.arguments(self._tools, self._result["schemas"])
+        pipe = subprocess.PIPE
+        dump = client.start_with_defaults(argv, self._tools, self._job["source"], self._context.commands, stdout=pipe)
+        widen(dump.stdout)
+        return dump
+
+    def _look(self, reader: client.Session) -> None:
+        """Take the fingerprint, the inventory and the accounts inside the snapshot."""
+        flavour, schemas = self._result["server"]["flavour"], self._result["schemas"]
+        with self._context.progress.stage("fingerprint"):
+            self._result["fingerprint"] = fingerprint.compute(reader, flavour, schemas)
+        with self._context.progress.stage("inventory"):
+            self._result["inventory"] = inventory.take(reader, flavour, schemas)
+            self._accounts = accounts.take(reader, flavour, schemas)
+
+    def _send_accounts(self) -> dict[str, Any]:
+        """Send the statements that make the users and their grants."""
+        outgoing, pipeline = self._outgoing("accounts.sql.zst.gpg", "accounts"), Pipeline()
+        statements = [f"{statement.rstrip().rstrip(';')};\n" for statement in self._accounts]
+        text = "".join([*statements, ACCOUNTS_END, "\n"]).encode("utf-8", "surrogateescape")
+        stage = self._context.progress.stage
+        with stage("accounts", len(text)) as plain, stage("accounts upload") as sent:
+            outgoing.attach(pipeline, lambda write: write(memoryview(text)), plain, sent)
+            pipeline.run()
+        return outgoing.describe(ACCOUNTS_END)
+
+    def _outgoing(self, name: str, role: str) -> Outgoing:
+        return Outgoing(name, role, self._job, self._keys, self._context)

@@ -1,0 +1,72 @@
+"""The dump tool: is it fit for this server, and what did it die of?"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import Any
+
+from . import explain, processes
+from .errors import AgentError
+from .pipeline import describe_status
+from .processes import CommandLog, Process
+from .protocol import Endpoint, Tools
+
+MARIADB_VERSION = re.compile(r"(?:Distrib |from )(\d+)\.(\d+)\.\d+-MariaDB")
+MYSQL_VERSION = re.compile(r"Ver (\d+)\.(\d+)\.\d+")
+SERVER_VERSION = re.compile(r"(?:5\.5\.5-)?(\d+)\.(\d+)")
+BAD_VIEW = (1356, 1449)
+
+
+def check_version(tools: Tools, server: dict[str, Any], log: CommandLog) -> None:
+    """Raise AgentError (tool) if the dump tool is of another flavour, or of an older series than the server.
+
+    Series (10.11, 9.7), not patch levels: a server that was patched a day before its dump tool is no danger.
+    """
+    process = processes.start(tools["version"], log, path=tools["path"], stdout=subprocess.PIPE)
+    said = process.stdout.read().decode("utf-8", "replace").strip()
+    status, name = process.wait(), tools["dump"][0]
+    if status:
+        raise AgentError("tool", f"{name} {describe_status(status)} when asked for its version", detail=process.last_words())
+    mariadb, other = MARIADB_VERSION.search(said), MYSQL_VERSION.search(said)
+    flavour, version = ("mariadb", mariadb) if mariadb else ("mysql", other)
+    served = SERVER_VERSION.match(server["version"])
+    if version is None or served is None or flavour != server["flavour"]:
+        hint = f"Install {server['flavour']}'s own dump tool, or correct `engine` in the fleet file."
+        raise AgentError("tool", f"{name}: no dump tool for {server['flavour']} {server['version']}", detail=said, hint=hint)
+    if (int(version[1]), int(version[2])) < (int(served[1]), int(served[2])):
+        hint = (
+            "Install the dump tool of the server's version on this host, and name its directory in `tools` of the fleet file."
+        )
+        raise AgentError("tool", f"{name} is older than the server ({server['version']})", detail=said, hint=hint)
+
+
+def arguments(tools: Tools, schemas: list[str]) -> list[str]:
+    """Return the argv that dumps the schemas. Raise AgentError (source) for a name that the tool would take for an option."""
+    for schema in schemas:
+        if schema.startswith("-"):
+            hint = "Rename it, or leave it out with `schemas` in the fleet file."
+            raise AgentError("source", f"schema {schema!r} can't be dumped: its name begins like an option", hint=hint)
+    return [*tools["dump"], "--databases", *schemas]
+
+
+def explain_death(process: Process, status: int, endpoint: Endpoint) -> AgentError:
+    """Return the AgentError that says why the dump died: source where the server was the reason, else tool."""
+    words = process.last_words()
+    code = explain.error_code(words)
+    died = f"{process.name} {describe_status(status)}"
+    if code in BAD_VIEW:
+        hint = "A view refers to something that is gone, or its definer is: drop it or repair it (SHOW CREATE VIEW)."
+        return AgentError("source", f"{died}: a view is invalid", detail=explain.last_line(words), hint=hint)
+    if code:
+        return explain.source_error(died, words, endpoint)
+    return AgentError(
+        "tool", died, detail=words[-500:], hint="Run the dump by hand with the same options and look at its output."
+    )
+
+
+def require_end(process_name: str, ended: bool, marker: str) -> None:
+    """Raise AgentError (tool) if a dump that exited well lacks its end marker: it is cut, and must not count."""
+    if not ended:
+        hint = "Something ended the dump early without an error: look at the server's log and the disk, then run it again."
+        raise AgentError("tool", f"{process_name}: the dump does not end with {marker!r}", hint=hint)

@@ -1,0 +1,72 @@
+"""One artifact on its way out: plain stream → zstd → gpg → parts → store."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+from . import processes, sealing
+from .context import Context
+from .pipeline import Pipeline, Tap, explain_death, widen, write_all
+from .progress import Meter
+from .protocol import BackupJob
+from .upload import PartUploader
+
+Write = Callable[[memoryview], None]
+
+
+class Outgoing:
+    """Compresses, encrypts and uploads what a pump writes into it, and counts both what goes in and what goes out."""
+
+    def __init__(self, name: str, role: str, job: BackupJob, keys: list[str], context: Context) -> None:
+        """Start zstd and gpg, which then wait for data."""
+        self._name = name
+        self._role = role
+        self._job = job
+        self._context = context
+        self._tap = Tap()
+        path, log = job["tools"]["path"], context.commands
+        squeeze = ["zstd", "-q", f"-{job['compression_level']}", "-c"]
+        self._zstd = processes.start(squeeze, log, path=path, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._gpg = sealing.start_encrypt(keys, self._zstd.stdout, log, path)
+        # Only gpg may hold this end, or zstd would never notice that gpg is gone.
+        self._zstd.stdout.close()
+        for pipe in (self._zstd.stdin, self._gpg.stdout):
+            widen(pipe)
+
+    def attach(self, pipeline: Pipeline, produce: Callable[[Write], None], plain: Meter, sent: Meter) -> None:
+        """Add everything from `produce`, which writes the plain stream with the function that it is given, to the store."""
+        job = self._job
+
+        def fill() -> None:
+            produce(lambda data: self._write(data, plain))
+            self._zstd.stdin.close()
+
+        pipeline.pump(f"plain stream of {self._name}", fill)
+        pipeline.add(self._zstd, explain_death)
+        pipeline.add(self._gpg, sealing.explain_encrypt)
+        self._uploader = PartUploader(
+            self._name, self._context.urls, sent, part_bytes=job["part_bytes"], parallel=job["parallel"]
+        )
+        self._uploader.attach(pipeline, self._gpg.stdout)
+
+    def ends_with(self, marker: str) -> bool:
+        """Say whether the last line of the plain stream begins with `marker`."""
+        return self._tap.ends_with(marker)
+
+    def describe(self, end_marker: str) -> dict[str, Any]:
+        """Return the artifact that was sent, as `manifest.Artifact` takes it."""
+        return {
+            "name": self._name,
+            "role": self._role,
+            "plain_bytes": self._tap.bytes,
+            "plain_sha256": self._tap.sha256(),
+            "end_marker": end_marker,
+            **self._uploader.summary(),
+        }
+
+    def _write(self, data: memoryview, plain: Meter) -> None:
+        self._tap.see(data)
+        write_all(self._zstd.stdin.write, data)
+        plain.add(len(data))

@@ -1,0 +1,113 @@
+"""Job `restore`: parts → verify → decrypt → decompress → load, or a plain file; nothing is half-accepted."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import secrets
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+from . import client, loading, processes, sealing
+from .context import Context, peak_rss_bytes
+from .download import PartDownloader
+from .errors import AgentError
+from .pipeline import Pipeline, Tap, copy, widen, write_all
+from .protocol import Endpoint, RestoreArtifact, RestoreJob
+
+
+def run(job: RestoreJob, context: Context) -> dict[str, Any]:
+    """Restore every artifact in order and return the result as `protocol.RestoreJob` describes it. Raise AgentError."""
+    restore = Restore(job, context)
+    for program in ("gpg", "zstd", *([job["tools"]["client"][0]] if job["target"] else [])):
+        processes.find_program(program, job["tools"]["path"])
+    if job["target"] is None:
+        plain_bytes = restore.write_file()
+    else:
+        client.Session(job["tools"], job["target"], context.commands).close()
+        plain_bytes = sum(restore.load(artifact, job["target"]) for artifact in job["artifacts"])
+    return {
+        "plain_bytes": plain_bytes,
+        "stages": context.progress.stages(),
+        "commands": context.commands.as_list(),
+        "peak_rss_bytes": peak_rss_bytes(),
+    }
+
+
+class Restore:
+    """One restore that runs."""
+
+    def __init__(self, job: RestoreJob, context: Context) -> None:
+        self._job = job
+        self._context = context
+        self._home = context.private_directory()
+
+    def load(self, artifact: RestoreArtifact, target: Endpoint) -> int:
+        """Feed one artifact to the client and return its plain size in bytes."""
+        tools, log = self._job["tools"], self._context.commands
+        loader = client.start_with_defaults(tools["client"], tools, target, log, stdin=subprocess.PIPE)
+        widen(loader.stdin)
+
+        def watch(pipeline: Pipeline) -> None:
+            pipeline.add(loader, lambda process, status: loading.explain_load(process, status, artifact["name"], target))
+
+        return self._open(artifact, loader.stdin.write, loader.stdin.close, watch)
+
+    def write_file(self) -> int:
+        """Write all artifacts to `output`, which stands only when everything held, and return its size in bytes."""
+        output = pathlib.Path(self._job["output"])
+        if output.exists():
+            raise AgentError("sandbox", f"{output}: exists", hint="Name a new file: nothing is overwritten.")
+        partial = output.with_name(f".{output.name}.{secrets.token_hex(4)}.partial")
+        self._context.remove_at_end(partial)
+        try:
+            with open(partial, "xb", buffering=0) as file:  # noqa: PTH123 - Path.open knows no unbuffered "x" in its types
+                size = sum(self._open(artifact, file.write, lambda: None) for artifact in self._job["artifacts"])
+                os.fsync(file.fileno())
+            partial.rename(output)
+        except OSError as error:
+            hint = "Choose a directory that exists, may be written and has room for the plain SQL."
+            raise AgentError("sandbox", f"{output}: can't be written", detail=str(error), hint=hint) from None
+        return size
+
+    def _open(
+        self,
+        artifact: RestoreArtifact,
+        write: Callable[[memoryview], object],
+        close: Callable[[], object],
+        watch: Callable[[Pipeline], None] = lambda pipeline: None,
+    ) -> int:
+        """Fetch, verify, decrypt and decompress one artifact into `write`; `watch` adds whatever reads it."""
+        path, log, pipeline, tap = self._job["tools"]["path"], self._context.commands, Pipeline(), Tap()
+        gpg = sealing.Decryption(artifact["name"], artifact["session_key"], self._home, log, path)
+        zstd = processes.start(["zstd", "-q", "-d", "-c"], log, path=path, stdin=gpg.process.stdout, stdout=subprocess.PIPE)
+        gpg.process.stdout.close()
+        for pipe in (gpg.process.stdin, zstd.stdout):
+            widen(pipe)
+        prefix = "" if artifact["role"] == "dump" else f"{artifact['role']} "
+        stage = self._context.progress.stage
+        with (
+            stage(f"{prefix}download", artifact["bytes"]) as fetched,
+            stage(f"{prefix}load", artifact["plain_bytes"]) as loaded,
+        ):
+            downloader = PartDownloader(artifact, self._context.urls, fetched, parallel=self._job["parallel"])
+
+            def pour(data: memoryview) -> None:
+                tap.see(data)
+                write_all(write, data)
+                loaded.add(len(data))
+
+            def drain() -> None:
+                copy(zstd.stdout, pour)
+                close()
+
+            downloader.attach(pipeline, gpg.process.stdin.write, gpg.process.stdin.close)
+            gpg.attach(pipeline)
+            pipeline.add(zstd, lambda process, status: loading.explain_unpack(process, status, artifact["name"]))
+            pipeline.pump("load", drain)
+            watch(pipeline)
+            pipeline.run()
+        gpg.check()
+        loading.check_plain(artifact, tap)
+        return tap.bytes
