@@ -14,9 +14,8 @@ MOST_LINES = 6
 
 NOT_TRANSACTIONAL = frozenset({"myisam", "aria", "csv", "memory", "archive"})
 FINGERPRINT_HINT = "Don't rely on this recovery point: compare the named tables on source and copy, and take a new backup."
-OBJECTS_HINT = (
-    "Don't rely on this recovery point alone: recreate the named objects by hand, and look into why the dump lacks them."
-)
+OBJECTS_HINT = "Don't rely on this recovery point alone: recreate the named objects by hand; find out why the dump lacks them."
+CANARY_HINT = "Other or older data than the manifest says: find out what was dumped and what was stored."
 
 NOUNS = {
     "schemas": "schema",
