@@ -7,6 +7,7 @@ the *session keys* of single artifacts to a drill, so that a sandbox never sees 
 from __future__ import annotations
 
 import datetime
+import functools
 
 from include.proven import errors, gpg, public_keys
 from include.proven.fleet import model
@@ -60,7 +61,7 @@ class Keyring:
         Raise IntegrityError unless it is one good signature by exactly the fleet's signer. A key that has expired since may
         have signed: what it vouched for in its time stays readable. Raise EncryptionError if its public key is not here.
         """
-        key = self._find(self._list(), self._config.signer, "signer")
+        key = self._signer
         # gpg does not say whether it trusts a key that has expired; one of our own it does.
         if not public_keys.is_fingerprint(self._config.signer) and key.owner_trust != "u":
             public_keys.require_trusted(key, self._config.signer, "signer")
@@ -104,6 +105,11 @@ class Keyring:
         named.append((self._find(keys, self._config.signer, "signer"), "S"))
         ends = [(end, key) for key, purpose in named if (end := key.works_until(purpose))]
         return min(ends, key=lambda pair: pair[0], default=None)
+
+    @functools.cached_property
+    def _signer(self) -> PublicKey:
+        # Asked for once: a listing reads many signatures, and gpg itself looks at the key's state each time.
+        return self._find(self._list(), self._config.signer, "signer")
 
     def _list(self) -> list[PublicKey]:
         done = self._gpg.run("--with-colons", "--fixed-list-mode", "--list-keys")
