@@ -151,7 +151,7 @@ class LocalAirflow:
                 raise
 
     def prepare(self, *, report: Callable[[str], None] = lambda line: None) -> None:
-        """Make Airflow's database, if it is not there, for a program that needs no component: `environment` is its environment."""
+        """Make Airflow's database, if it is not there, for a program that needs no component of it."""
         with self._locked():
             if not self._read_record()["port"]:
                 self._write_record(self._choose_port(), [])

@@ -60,8 +60,15 @@ class Installation:
 
     def tools(self, engine: Engine) -> protocol.Tools:
         """Return an engine's tools as a job takes them."""
-        tools = dataclasses.asdict(engine.tools())
-        return protocol.Tools(**tools, path=[str(path) for path in self.fleet.tools])
+        tools = engine.tools()
+        return protocol.Tools(
+            dump=tools.dump,
+            client=tools.client,
+            version=tools.version,
+            snapshot_marker=tools.snapshot_marker,
+            end_marker=tools.end_marker,
+            path=[str(path) for path in self.fleet.tools],
+        )
 
     def source(self, database: str) -> protocol.Endpoint:
         """Return the address and account of a database, from its connection."""
@@ -94,4 +101,11 @@ def open_installation(path: pathlib.Path | None = None, *, hide: Callable[[str],
 
 def as_job_endpoint(endpoint: Endpoint) -> protocol.Endpoint:
     """Return a sandbox's endpoint as a job takes it."""
-    return protocol.Endpoint(**dataclasses.asdict(endpoint))
+    return protocol.Endpoint(
+        flavour=endpoint.flavour,
+        socket=endpoint.socket,
+        host=endpoint.host,
+        port=endpoint.port,
+        user=endpoint.user,
+        password=endpoint.password,
+    )

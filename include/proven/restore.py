@@ -96,9 +96,16 @@ def _open_artifact(installation: Installation, manifest: Manifest, artifact: Art
     session_key = installation.keyring.session_key(store.read_start(key, HEADER_BYTES))
     installation.hide(session_key)
     return protocol.RestoreArtifact(
-        **artifact.model_dump(),
+        name=artifact.name,
+        role=artifact.role,
         request={"method": request.method, "url": request.url, "headers": request.headers},
         session_key=session_key,
+        bytes=artifact.bytes,
+        sha256=artifact.sha256,
+        plain_bytes=artifact.plain_bytes,
+        plain_sha256=artifact.plain_sha256,
+        end_marker=artifact.end_marker,
+        parts=[part.model_dump() for part in artifact.parts],
     )
 
 

@@ -14,7 +14,8 @@ from tests.servers.swift import Swift
 from tests.servers.traces import nothing_runs
 
 SHOP = """
-CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, note VARCHAR(40) CHARACTER SET utf8mb4, paid BIT(1), at TIMESTAMP(3) NULL);
+CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, note VARCHAR(40) CHARACTER SET utf8mb4,
+  paid BIT(1), at TIMESTAMP(3) NULL);
 INSERT INTO orders (note, paid, at) VALUES ('first 🎉', 1, '2026-01-02 03:04:05.678'), (NULL, 0, NULL), ('', 1, NULL);
 CREATE VIEW paid AS SELECT id FROM orders WHERE paid = 1;
 CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW SET NEW.note = COALESCE(NEW.note, 'none');
