@@ -64,7 +64,8 @@ def read(path: pathlib.Path) -> Reading:
     faults += [_fault(path, document, place, secrets.WHAT, secrets.HINT) for place in secret]
     fleet, found = _validate(path, document, folder)
     if isinstance(document.value, dict):
-        found += [_fault(path, document, *finding) for finding in references.find_faults(document.value, folder)]
+        for place, what, hint in references.find_faults(document.value, folder):
+            found.append(_fault(path, document, place, f"{document.written[place]!r} {what}", hint))
     known = {dotted(place) for place in (*secret, *document.broken)}
     faults += [fault for fault in found if fault.where not in known]
     return Reading(None if faults else fleet, document, in_order(faults))

@@ -14,7 +14,7 @@ from include.proven.fleet import hints, model, schedule
 from include.proven.fleet.faults import Path
 
 Finding = tuple[Path, str, str]
-"""Path, what is wrong, hint."""
+"""Path, what is wrong (to be read after the value as it is written), hint."""
 
 
 def find_faults(fleet: dict[str, Any], folder: pathlib.Path) -> Iterator[Finding]:
@@ -36,14 +36,14 @@ def _find_dangling(fleet: dict[str, Any], database: dict[str, Any], _folder: pat
         wanted.append((("contacts", position), contact, "pages.routes", _mapping(_mapping(fleet, "pages"), "routes")))
     for path, name, section, known in wanted:
         if isinstance(name, str) and known and name not in known:
-            yield path, f"{name!r} is not under {section}", hints.suggest(name, known, noun=section)
+            yield path, f"is not under {section}", hints.suggest(name, known, noun=section)
 
 
 def _find_checks(_fleet: dict[str, Any], database: dict[str, Any], folder: pathlib.Path) -> Iterator[Finding]:
     name = database.get("checks")
     if isinstance(name, str) and not (folder / "checks" / name).is_dir():
         found = [entry.name for entry in folder.glob("checks/*") if entry.is_dir()]
-        yield ("checks",), f"{folder / 'checks' / name} is no folder", hints.suggest(name, found, noun="folders of checks")
+        yield ("checks",), f"is no folder in {folder / 'checks'}", hints.suggest(name, found, noun="folders of checks")
 
 
 def _find_schedule(_fleet: dict[str, Any], database: dict[str, Any], _folder: pathlib.Path) -> Iterator[Finding]:
@@ -55,7 +55,7 @@ def _find_schedule(_fleet: dict[str, Any], database: dict[str, Any], _folder: pa
         return
     longest, promised = schedule.longest_interval(cron.strip()), _duration(_mapping(database, "objectives").get("rpo"))
     if promised and promised < longest:
-        what = f"{schedule.words(promised)} can't be kept: {cron!r} leaves up to {schedule.words(longest)} between two backups"
+        what = f"can't be kept: the schedule leaves up to {schedule.words(longest)} between two backups"
         yield ("objectives", "rpo"), what, "Back up more often, or promise the interval and what a drill takes."
 
 

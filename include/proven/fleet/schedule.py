@@ -25,16 +25,16 @@ MOST_STEPS = 2500
 def find_fault(schedule: str) -> str:
     """Given a schedule, return what is wrong with it in a few words, or an empty string."""
     if schedule.startswith("@"):
-        return "" if schedule in PRESETS else f"{schedule!r} is no preset that repeats"
+        return "" if schedule in PRESETS else "is no preset that repeats"
     if len(schedule.split()) != 5:
-        return f"{schedule!r} is no cron expression: it needs five fields (minute, hour, day, month, weekday)"
+        return "is no cron expression: it needs five fields (minute, hour, day, month, weekday)"
     # croniter takes R and H for "some time, chosen anew": no promise can be kept with that
     if re.search(r"\b[RH]\b", schedule) or not croniter.croniter.is_valid(schedule):
-        return f"{schedule!r} is no cron expression"
+        return "is no cron expression"
     try:
         longest_interval(schedule)
     except croniter.CroniterBadDateError:
-        return f"{schedule!r} never comes: there is no such date"
+        return "never comes: there is no such date"
     return ""
 
 

@@ -82,6 +82,11 @@ def resolve(fleet: Fleet, database: str, kinds: Iterable[str], ledger: Ledger | 
     return Sent(told, "; ".join(faults))
 
 
+def check_route(name: str, route: Route) -> None:
+    """Raise ConfigError if the route's connection can't be used. Nothing is sent."""
+    _resolution("proven/check", name, route)
+
+
 def _resolve_one(fleet: Fleet, database: str, kind: str, ledger: Ledger | None) -> Sent:
     open_run, fault = _ask(ledger, database, kind)
     if ledger and open_run is None and not fault:

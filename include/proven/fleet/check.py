@@ -1,0 +1,60 @@
+"""Checks a fleet: the file alone, or also, live, what it names."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+from collections.abc import Callable, Iterator
+
+from include.proven import connections
+from include.proven.errors import ConfigError, ProvenError
+from include.proven.fleet import load, model
+from include.proven.fleet.faults import Fault, Path, dotted, in_order
+from include.proven.installation import Installation
+from include.proven.pages import delivery
+
+Trial = tuple[Path, Callable[[], object]]
+"""A place in the fleet file, and what must not raise ProvenError."""
+
+
+def check(path: pathlib.Path | None = None, *, live: bool = False) -> list[Fault]:
+    """Return every fault of a fleet file (default: that of this installation), by line.
+
+    With `live`, a file without faults is also tried: connections resolve, keys encrypt and sign, stores are written and read,
+    routes of pages have a key that can be one. Nobody is paged.
+    """
+    path = path or load.default_path()
+    reading = load.read(path)
+    if reading.fleet is None or reading.document is None or not live:
+        return reading.faults
+    faults = []
+    for place, attempt in _trials(reading.fleet):
+        try:
+            attempt()
+        except ProvenError as error:
+            reason = f" ({error.detail.strip().splitlines()[0]})" if error.detail.strip() else ""
+            faults.append(Fault(str(path), reading.document.line(place), dotted(place), error.what + reason, error.hint))
+    return in_order(faults)
+
+
+def _trials(fleet: model.Fleet) -> Iterator[Trial]:
+    installation = Installation(fleet)
+    yield ("gnupg", "recipients"), lambda: installation.keyring.check_recipients()
+    yield ("gnupg", "signer"), lambda: installation.keyring.check_signer()
+    for position, directory in enumerate(fleet.tools):
+        yield ("tools", position), functools.partial(_require_directory, directory)
+    for name in fleet.stores:
+        yield ("stores", name), functools.partial(_try_store, installation, name)
+    for name, route in fleet.pages.routes.items():
+        yield ("pages", "routes", name), functools.partial(delivery.check_route, name, route)
+    for name, database in fleet.databases.items():
+        yield ("databases", name, "connection"), functools.partial(connections.resolve, database.connection)
+
+
+def _try_store(installation: Installation, name: str) -> None:
+    installation.store(name).check()
+
+
+def _require_directory(path: pathlib.Path) -> None:
+    if not path.is_dir():
+        raise ConfigError(f"{path} is no directory", hint="Install the programs there, or remove the line.")
