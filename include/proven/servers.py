@@ -16,7 +16,7 @@ import signal
 import socket as sockets
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from include.proven.engines.contract import Engine
 from include.proven.errors import SandboxError, ToolError
@@ -88,9 +88,23 @@ def choose_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def loopback(port: int) -> list[str]:
-    """Return the options that open a server, otherwise without network, on one port of the loopback, with TLS."""
-    return ["--skip-networking=OFF", "--bind-address=127.0.0.1", f"--port={port}"]
+def without_network() -> list[str]:
+    """Return what to put before an argv so that the program has no network, not even a loopback.
+
+    Unix sockets still work. Return nothing where the kernel or a container forbids it: the server's own options remain.
+    """
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        return []
+    prefix = [unshare, "--net"] if os.geteuid() == 0 else [unshare, "--user", "--map-current-user", "--net"]
+    return [*prefix, "--"] if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0 else []
+
+
+def find_closed(directory: pathlib.Path) -> pathlib.Path | None:
+    """Return the uppermost parent of `directory` that not everybody may enter, None if there is none."""
+    return next(
+        (folder for folder in reversed(directory.parents) if folder.exists() and not folder.stat().st_mode & 0o001), None
+    )
 
 
 def find_processes(datadir: pathlib.Path) -> list[int]:
@@ -147,7 +161,11 @@ def _wait_until(reached: Callable[[], bool], seconds: float) -> bool:
 
 
 class ServerProcess:
-    """One scratch server in one directory of its own: `data/`, `files/` (all that LOAD DATA may see), `run/s`, `error.log`."""
+    """One scratch server in one directory of its own: `data/`, `files/` (all that LOAD DATA may see), `run/s`, `error.log`.
+
+    Given a `port` it listens there on the loopback; otherwise on nothing but its socket, and where the kernel lets us it has no
+    network at all: whatever a restored trigger, function or federated table calls, it reaches nobody.
+    """
 
     def __init__(
         self,
@@ -157,12 +175,14 @@ class ServerProcess:
         tools: Sequence[pathlib.Path] = (),
         settings: dict[str, str] | None = None,
         options: Sequence[str] = (),
+        port: int | None = None,
     ) -> None:
         self.engine = engine
         self.directory = directory
         self.tools = tools
         self.settings = settings or {}
         self.options = options
+        self.port = port
         self.datadir = directory / "data"
         self.socket = directory / "run" / "s"
         self.log = directory / "error.log"
@@ -185,11 +205,13 @@ class ServerProcess:
             status = -1
         if status != 0:
             kill_processes(self.datadir)
-            raise SandboxError(f"a data directory can't be initialised in {self.datadir}", detail=self._tail())
+            raise SandboxError(f"a data directory can't be initialised in {self.datadir}", detail=self.tail())
 
     def start(self, *, time_limit: float = 60) -> None:
         """Start the server and return when it answers. Raise SandboxError, with the log's tail, if it does not in time."""
         options = [f"--tmpdir={self.socket.parent}", f"--secure-file-priv={self.directory / 'files'}", *self.options]
+        if self.port is not None:
+            options += ["--skip-networking=OFF", "--bind-address=127.0.0.1", f"--port={self.port}"]
         self._child = self._run(self.engine.serve(self.datadir, self.socket, self.settings, options))
         child = self._child
         if _wait_until(lambda: self.answers() or child.poll() is not None, time_limit) and child.poll() is None:
@@ -197,7 +219,7 @@ class ServerProcess:
         ended = child.poll()
         kill_processes(self.datadir)
         what = f"ended with status {ended}" if ended is not None else f"does not answer after {time_limit:.0f} s"
-        raise SandboxError(f"the server in {self.directory} {what}", detail=self._tail())
+        raise SandboxError(f"the server in {self.directory} {what}", detail=self.tail())
 
     def stop(self, *, gently: float = 30) -> bool:
         """Stop the server if it runs, and say whether it did. `gently` is how many seconds it has before it is killed."""
@@ -220,7 +242,10 @@ class ServerProcess:
         if self.uid is not None:
             user = [f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
             program = [find_program("setpriv", []), *user, "--", *program]
+        if self.port is None:
+            program = [*without_network(), *program]
         path = os.pathsep.join([os.environ.get("PATH", os.defpath), SBIN])
+        self.log.touch(mode=0o600)
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 program,
@@ -239,22 +264,16 @@ class ServerProcess:
                 f"the path {self.socket} is too long for a unix socket (at most {LONGEST_SOCKET} bytes)",
                 hint="Choose a shorter directory.",
             )
-        closed = next(find_closed(self.directory), None) if self.uid is not None else None
-        if closed is not None:
+        closed = find_closed(self.directory)
+        if self.uid is not None and closed is not None:
             raise SandboxError(
                 f"directory {closed} can't be entered by the unprivileged user that a server runs as",
                 hint="Choose a directory that everybody may enter, such as one below /var/tmp.",
             )
 
-    def _tail(self, lines: int = 15) -> str:
+    def tail(self, lines: int = 15) -> str:
+        """Return the last lines of what the server's programs said."""
         try:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         except OSError as error:
             return f"no log: {error}"
-
-
-def find_closed(directory: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yield the directory and its parents, from the root down, that not everybody may enter."""
-    for folder in (*reversed(directory.parents), directory):
-        if folder.exists() and not folder.stat().st_mode & 0o001:
-            yield folder

@@ -9,13 +9,14 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import pytest
 
 from include.proven import servers
 from include.proven.agent.protocol import Endpoint, Tools
-from include.proven.engines.grants import backup_grants
 from include.proven.engines import engine
+from include.proven.engines.grants import backup_grants
 from include.proven.errors import ProvenError
 from tests.servers.missing import give_up
 
@@ -57,19 +58,17 @@ class DatabaseServer:
 
 
 def start_source(flavour: str, directory: pathlib.Path, path: Sequence[pathlib.Path]) -> DatabaseServer:
-    """Start a source in `directory` with binlog-less defaults, a TCP port of the loopback and the account `proven`."""
+    """Start a source in `directory` with a TCP port of the loopback (MySQL's accounts need TLS there) and the backup account."""
     chosen = engine(flavour)
     port = servers.choose_port()
-    options = [*servers.loopback(port), "--event-scheduler=OFF", "--auto-generate-certs=ON"]
-    if flavour == "mariadb":
-        options.remove("--auto-generate-certs=ON")
-    process = servers.ServerProcess(chosen, directory, tools=path, options=options)
+    options = ["--event-scheduler=OFF", *(["--auto-generate-certs=ON"] if flavour == "mysql" else [])]
+    process = servers.ServerProcess(chosen, directory, tools=path, options=options, port=port)
     process.prepare()
     process.start()
     socket, password = str(process.socket), secrets.token_hex(12)
     admin = Endpoint(flavour=flavour, socket=socket, host="", port=0, user="root", password="")
     endpoint = Endpoint(flavour=flavour, socket="", host="127.0.0.1", port=port, user="proven", password=password)
-    tools = Tools(path=[str(folder) for folder in path], **vars(chosen.tools()))
+    tools = cast(Tools, vars(chosen.tools()) | {"path": [str(folder) for folder in path]})
     server = DatabaseServer(flavour, "", endpoint, admin, tools, list(path), process)
     server.version = server.sql("SELECT VERSION()")[0][0]
     server.sql(f"CREATE USER proven@'127.0.0.1' IDENTIFIED BY '{password}';" + backup_grants(flavour, "proven@'127.0.0.1'"))
