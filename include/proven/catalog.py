@@ -143,6 +143,11 @@ class Catalog:
 
     def page_record(self, database: str, key: str) -> str | None:
         """Return the id of the run that the open page of this key was sent for, or None if none is open."""
+        page = self.open_page(database, key)
+        return page.run_id if page else None
+
+    def open_page(self, database: str, key: str) -> OpenPage | None:
+        """Return the open page of this key, or None if none is open."""
         path = _page(database, key)
         try:
             self.store.get_record(path)
@@ -151,7 +156,7 @@ class Catalog:
         page = self._get(path, OpenPage)
         _require_same(path, page.database, database)
         _require_same(path, page.key, key)
-        return page.run_id
+        return page
 
     def record_page(self, database: str, key: str, run_id: str) -> None:
         """Remember that a page was sent, in the place of an older one of this key."""
