@@ -1,0 +1,129 @@
+"""The tasks of a drill, and how they hang together: the drill of a new recovery point and the fire drill are the same."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from typing import Any
+
+from airflow.sdk import TriggerRule, get_current_context, task
+
+from include.proven import drill, progress
+from include.proven.drill import Drill
+from include.proven.errors import CheckError, ConfigError, ProvenError, StoppedError
+from include.proven.installation import Installation
+from include.proven.pages import delivery
+from include.proven.pages.ledger import StoreLedger
+from proven_airflow import aftermath, callbacks, identity, stopping, watching
+from proven_airflow.opening import open_installation
+from proven_airflow.operators.user_check import UserCheck
+
+log = logging.getLogger(__name__)
+
+
+def wire_drill(time_limit: datetime.timedelta) -> None:
+    """Put the steps of a drill into the DAG that is being built. `time_limit` goes for each whose work grows with the data.
+
+    The run fails unless `resolve_pages` is done: Airflow takes a run's colour from its leaves, and a verdict with a teardown
+    behind it is none.
+    """
+    chosen = choose()
+    built = build.override(execution_timeout=time_limit)()
+    restored = restore.override(execution_timeout=time_limit)()
+    checked = check.override(execution_timeout=time_limit).expand(name=list(drill.BUILT_IN_CHECKS))
+    listed = list_user_checks()
+    asked = UserCheck.partial(task_id="user_check").expand(check=listed)
+    concluded = verdict()
+    destroyed = destroy().as_teardown(on_failure_fail_dagrun=True)
+    chosen >> [built, listed]
+    built >> restored >> [checked, asked] >> concluded >> [resolve_pages(), destroyed]
+
+
+@task(on_failure_callback=callbacks.DRILL_FAILED)
+def choose(params: Any = None, triggering_asset_events: Any = None) -> str:
+    """Choose the recovery point: the one that triggered the run, or what the form asks for."""
+    context = get_current_context()
+    installation = open_installation()
+    database = identity.database_of(context)
+    events = triggering_asset_events.get(identity.asset(installation.fleet, database), [])
+    wish = max((event.extra["recovery_point"] for event in events), default=params.get("recovery_point", "latest"))
+    chosen = installation.catalog(database).choose(database, wish)
+    if aftermath.stored_verdict(installation, identity.drill_of(installation.fleet, context, chosen)):
+        raise ConfigError("this run has had its verdict", hint="Trigger a new run: a drill has one verdict, and keeps it.")
+    return chosen
+
+
+@task
+def build() -> None:
+    """Build the sandbox."""
+    installation, this = _this_drill()
+    with stopping.stop_on_sigterm():
+        drill.build(installation, this)
+
+
+@task
+def restore() -> None:
+    """Restore the recovery point in the sandbox."""
+    installation, this = _this_drill()
+    with stopping.stop_on_sigterm():
+        drill.load(installation, this, on_progress=watching.watch("restore"))
+
+
+@task
+def list_user_checks() -> list[str]:
+    """Return the names of the database's own checks (`include/checks/<database>/*.sql`)."""
+    installation, this = _this_drill()
+    return [name for name in drill.check_names(installation, this) if name not in drill.BUILT_IN_CHECKS]
+
+
+@task(map_index_template="{{ task.op_kwargs['name'] }}")
+def check(name: str) -> None:
+    """Ask one built-in check."""
+    installation, this = _this_drill()
+    with stopping.stop_on_sigterm():
+        answer = drill.check(installation, this, name)
+    log.info("%s: %s", name, answer.figure)
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE, on_failure_callback=callbacks.DRILL_FAILED)
+def verdict() -> None:
+    """Draw the verdict from the evidence, whatever has failed before, and store it. Fail unless it is *proven*."""
+    installation, this = _this_drill()
+    if not this.recovery_point:
+        raise StoppedError("no recovery point was chosen", hint="The log of the task choose says why.")
+    found = drill.conclude(installation, this)
+    if found.outcome != "proven":
+        error = CheckError if found.outcome == "refuted" else ProvenError
+        raise error(f"{this.recovery_point} is {found.outcome}: {found.reason}", hint=found.hint)
+    measured = progress.format_seconds(found.measured_rto_seconds or 0)
+    log.info("%s is proven; build and restore took %s", this.recovery_point, measured)
+
+
+@task
+def resolve_pages() -> None:
+    """Resolve the pages that this proof has answered."""
+    installation, this = _this_drill()
+    kinds = aftermath.answered_pages(installation, this)
+    sent = delivery.resolve(installation.fleet, this.database, kinds, StoreLedger(installation))
+    log.info("resolved on %s", ", ".join(sent.routes) or "no route: nothing was open")
+
+
+@task(on_failure_callback=callbacks.SANDBOX_LEFT)
+def destroy() -> None:
+    """Destroy the sandbox, unless the form asked to keep that of a failed drill. Fail if the drill ended without a verdict.
+
+    A run that a person marks failed would turn green again without that: its teardown is all that still runs.
+    """
+    installation, this = _this_drill()
+    found = aftermath.stored_verdict(installation, this)
+    if aftermath.keeps_sandbox(get_current_context(), found):
+        log.warning("the sandbox %s stays, as the form asked: destroy it by hand, or the reaper will", this.instance)
+        return
+    drill.destroy(installation, this)
+    if found is None:
+        raise StoppedError(f"the drill {this.id} ended without a verdict; its sandbox is destroyed")
+
+
+def _this_drill() -> tuple[Installation, Drill]:
+    installation = open_installation()
+    return installation, identity.drill_of(installation.fleet, get_current_context())

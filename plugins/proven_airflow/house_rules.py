@@ -1,0 +1,22 @@
+"""What goes for every DAG of Proven."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+STEP_TIME_LIMIT = datetime.timedelta(minutes=15)
+"""For steps whose work does not grow with the data; the others carry the fleet's limits."""
+
+
+def dag_arguments(owner: str) -> dict[str, Any]:
+    """Return the arguments that all DAGs share.
+
+    No `dagrun_timeout`: it would skip the teardowns, and leave a server with production data standing. No retries: a second
+    try would hide that the first one failed, and the next run is never far.
+    """
+    return {
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": {"owner": owner, "retries": 0, "execution_timeout": STEP_TIME_LIMIT},
+    }

@@ -1,0 +1,74 @@
+"""Who is who: the names of DAGs, assets and drills, so that DAGs, tasks and callbacks agree without telling each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from airflow.sdk import Asset, get_parsing_context
+
+from include.proven import ids
+from include.proven.drill import Drill
+from include.proven.fleet import model
+
+FIRE_DRILL = "fire_drill"
+RECOVERY_POINT = ids.RECOVERY_POINT.pattern
+"""What the id of a recovery point looks like."""
+OWN_SANDBOX = "the database's own"
+"""Choice of the fire drill's form. No sandbox can have that name: `fleet.model.Name` allows neither blank nor apostrophe."""
+
+
+def backup_dag(database: str) -> str:
+    """Return the id of the DAG that backs up a database."""
+    return f"backup__{database}"
+
+
+def drill_dag(database: str) -> str:
+    """Return the id of the DAG that drills each new recovery point of a database."""
+    return f"drill__{database}"
+
+
+def wanted(fleet: model.Fleet, process: str) -> Iterator[tuple[str, model.Database]]:
+    """Yield, sorted by name, the databases whose `<process>__<database>` must be built now.
+
+    A worker that runs one task parses the file too: it gets the one DAG that it needs.
+    """
+    only = get_parsing_context().dag_id
+    for name in sorted(fleet.databases):
+        if only is None or only == f"{process}__{name}":
+            yield name, fleet.databases[name]
+
+
+def asset(fleet: model.Fleet, database: str) -> Asset:
+    """Return the asset that stands for a database's newest recovery point."""
+    return Asset(
+        name=f"recovery points of {database}", uri=f"proven://{fleet.database(database).store}/{database}", group="proven"
+    )
+
+
+def run_name(context: Any) -> str:
+    """Given a task's or a callback's context, return `<DAG id>/<run id>`."""
+    return f"{context['dag'].dag_id}/{context['run_id']}"
+
+
+def database_of(context: Any) -> str:
+    """Given a task's or a callback's context, return the name of the database that the run is about."""
+    _, named, database = context["dag"].dag_id.partition("__")
+    return str(database if named else context["params"]["database"])
+
+
+def drill_of(fleet: model.Fleet, context: Any, recovery_point: str | None = None) -> Drill:
+    """Return the drill that a run stands for: each task and callback of the run gets the same one.
+
+    Its recovery point is the one that the task `choose` has chosen; empty, if that has failed.
+    """
+    database = database_of(context)
+    sandbox = context["params"].get("sandbox", OWN_SANDBOX)
+    run = run_name(context)
+    return Drill(
+        id=ids.new_drill(now=context["dag_run"].run_after, run=run),
+        database=database,
+        recovery_point=recovery_point or context["ti"].xcom_pull(task_ids="choose") or "",
+        sandbox=fleet.database(database).sandbox if sandbox == OWN_SANDBOX else sandbox,
+        triggered_by=f"airflow:{run}",
+    )
