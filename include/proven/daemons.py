@@ -18,6 +18,8 @@ from pathlib import Path
 from include.proven import errors
 
 POLL_SECONDS = 0.1
+ORPHAN_SECONDS = 1.0
+"""How long what a daemon has forked may outlive it: nobody is left to ask it to end."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +69,10 @@ def stop_daemons(daemons: Sequence[Daemon], *, grace_seconds: float) -> None:
     for daemon in daemons:
         if is_alive(daemon):
             _signal(daemon.pid, signal.SIGTERM)
-    _wait_until_empty(daemons, grace_seconds)
+    grace_ends = time.monotonic() + grace_seconds
+    while any(is_alive(daemon) for daemon in daemons) and time.monotonic() < grace_ends:
+        time.sleep(POLL_SECONDS)
+    _wait_until_empty(daemons, ORPHAN_SECONDS)
     deadline = time.monotonic() + 10
     while left := _members(daemons):
         if time.monotonic() > deadline:
