@@ -25,13 +25,13 @@ LEDGER_PATIENCE = 5.0
 class Ledger(Protocol):
     """Remembers which pages are open, so that each is sent once for a run and resolved once."""
 
-    def page_record(self, database: str, kind: str) -> str | None:
+    def page_record(self, database: str, kind: str, /) -> str | None:
         """Return the id of the run that the open page was sent for, or None if no page of that kind is open."""
 
-    def record_page(self, database: str, kind: str, run_id: str) -> None:
+    def record_page(self, database: str, kind: str, run_id: str, /) -> None:
         """Remember that a page was sent, in the place of an older one."""
 
-    def clear_page(self, database: str, kind: str) -> None:
+    def clear_page(self, database: str, kind: str, /) -> None:
         """Forget the page, if there is one: it is resolved."""
 
 

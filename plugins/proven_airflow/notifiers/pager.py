@@ -1,8 +1,7 @@
 """Pages the contacts of a database when a task or a run of its DAGs fails.
 
 One notifier serves as task-level and as DAG-level callback: the task's knows the error, the DAG's comes even when the task
-was killed, and the second one of a run stays silent. It has no template fields: Airflow 3.3 can't render them in a DAG-level
-callback of `dags test`.
+was killed, and the second one of a run stays silent.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from include.proven.pages.page import Page, describe, run_url, runbook_url
 from proven_airflow import identity, opening
 
 if TYPE_CHECKING:
+    import jinja2
     from airflow.sdk import Context
 
 
@@ -41,6 +41,13 @@ class Pager(BaseNotifier):
         self.log.info("page %s: %s", page.dedup_key, told)
         if sent.ledger_fault:
             self.log.warning("page %s: the ledger could not be used: %s", page.dedup_key, sent.ledger_fault)
+
+    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+        """Render nothing: there are no template fields.
+
+        Airflow's own asks the DAG for its Jinja environment all the same, and in a DAG-level callback of `dags test` it fails:
+        the DAG there is a serialised one that has none (seen on 3.3.2).
+        """
 
     def page_for(self, context: Context, installation: Installation) -> Page:
         """Given a callback's context, return what to tell."""
