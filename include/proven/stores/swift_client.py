@@ -21,10 +21,10 @@ RETRIES = 4
 FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS = 0.5, 8
 
 HINTS = {
-    401: "The store does not accept these credentials: check host, login and password of the connection {connection}.",
+    401: "The store does not accept these credentials: check host, login, password and project of connection {connection}.",
     403: "The credentials are right but may not do this: the account of the connection {connection} must own the containers.",
     404: "The container is not there: check `container` in the fleet file; a first backup creates it.",
-    412: "It exists, and objects are written once: two runs share one id, or something else writes into this store.",
+    412: "Objects are written once: two runs share one id, or something else writes into this store.",
     413: "The store takes no object of this size, or a quota of its account or container is reached.",
     422: "What arrived is not what was sent: try again, and suspect the network if it stays.",
     429: "The store limits how often it may be asked: try again later.",
@@ -55,8 +55,13 @@ class SwiftClient:
             raise self._refused(what, error) from error
         except keystoneauth1.exceptions.HttpError as error:
             raise self._not_authenticated(what, error) from error
-        except (OSError, requests.RequestException, keystoneauth1.exceptions.ClientException) as error:
+        except (OSError, requests.RequestException, keystoneauth1.exceptions.ConnectFailure) as error:
             raise self._unreachable(what, error) from error
+        except keystoneauth1.exceptions.ClientException as error:
+            raise errors.StoreError(
+                f"swift: {what}: keystone: {error}",
+                hint=f"Check project_name and region_name in the extra of the connection {self._settings.name}.",
+            ) from error
 
     def _connection(self) -> Any:
         # swiftclient.Connection keeps its token, its counter and its socket in itself: it is not made for two threads.
@@ -66,15 +71,13 @@ class SwiftClient:
 
     def _refused(self, what: str, error: swiftclient.ClientException) -> errors.StoreError:
         # swiftclient raises without a status where the answer to the log-in makes no sense.
-        status = f"{error.http_status} {error.http_reason or ''}".strip() if error.http_status else "no answer that makes sense"
-        return errors.StoreError(
-            f"swift: {what}: {status}", detail=describe(error), hint=self._hint(error.http_status) or "See the detail."
-        )
+        status = f"{error.http_status} {error.http_reason}" if error.http_status else "the answer makes no sense"
+        return errors.StoreError(f"swift: {what}: {status}", detail=describe(error), hint=self._hint(error.http_status))
 
     def _not_authenticated(self, what: str, error: keystoneauth1.exceptions.HttpError) -> errors.StoreError:
         return errors.StoreError(
-            f"swift: {what}: keystone: {error.http_status} {error.message}",
-            detail=f"request id {error.request_id}",
+            f"swift: {what}: keystone: {error.http_status} {type(error).__name__}",
+            detail=str(error),
             hint=self._hint(error.http_status),
         )
 
@@ -86,7 +89,8 @@ class SwiftClient:
         )
 
     def _hint(self, status: int | None) -> str:
-        return HINTS.get(status or 0, "").format(connection=self._settings.name)
+        hint = HINTS.get(status or 0, "Check the host of the connection {connection}: is it the URL of the authentication?")
+        return hint.format(connection=self._settings.name)
 
 
 def describe(error: swiftclient.ClientException) -> str:
