@@ -14,6 +14,7 @@ CODES = (
     re.compile(r"\((\d{4})\)\s*$", re.MULTILINE),  # the dump tool, asking: Couldn't execute '…': … (1227)
 )
 PRIVILEGE = re.compile(r"\(at least one of\) the (.+?) privilege")
+FIRST = re.compile(r",| OR | or ")
 COMMAND_DENIED = re.compile(
     r"(?:: |^)([A-Z, ]+) command denied to user .* for (?:table|column|routine) (.+?)\s*$", re.MULTILINE
 )
@@ -69,6 +70,9 @@ def source_error(doing: str, words: str, endpoint: Endpoint) -> AgentError:
         hint = (
             "Find what holds it (SHOW PROCESSLIST: a long query, a backup, DDL), or raise `lock_time_limit` in the fleet file."
         )
+    elif code == 1412:
+        what = f"{server}: {doing}: a table was altered during the backup"
+        hint = "Run the backup when no DDL runs: a snapshot does not outlive an ALTER TABLE."
     elif code in LOST:
         what = f"{server}: connection lost during {doing}"
         hint = "Check the server's error log: it was restarted, ran out of memory, or net_write_timeout is too short."
@@ -78,8 +82,7 @@ def source_error(doing: str, words: str, endpoint: Endpoint) -> AgentError:
 def grant_hint(words: str, user: str) -> str:
     """Return which GRANT is missing, as far as the server has said it."""
     if privilege := PRIVILEGE.search(words):
-        names = privilege[1].replace("(s)", "").split(",")[0].strip().replace(" OR ", " or ")
-        return f"Run GRANT {names} ON *.* TO that account ({user})."
+        return f"Run GRANT {FIRST.split(privilege[1])[0].strip()} ON *.* TO that account ({user})."
     if command := COMMAND_DENIED.search(words):
         return f"Run GRANT {command[1].strip()} ON {command[2]} TO that account ({user})."
     if database := DATABASE_DENIED.search(words):

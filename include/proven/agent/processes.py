@@ -31,7 +31,7 @@ PACKAGES = {
 """Debian packages of the tools, for the hint of an error."""
 
 SESSION_KEY = re.compile(r"\b\d{1,3}:[0-9A-Fa-f]{32,}\b")
-PASSWORD_HASH = re.compile(r"\*[0-9A-F]{40}\b|\$A\$\d{3}\$\S+")
+PASSWORD_HASH = re.compile(r"\*[0-9A-F]{40}\b|\$A\$\d{3}\$\S+|\b0x2441[0-9A-Fa-f]+")
 
 Stream = int | IO[bytes] | None
 

@@ -1,0 +1,25 @@
+"""Fixtures of the agent's tests."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from tests.agent.jobs import Keys
+from tests.agent.object_server import objects
+
+__all__ = ["objects"]
+
+
+@pytest.fixture(scope="session")
+def keys() -> Iterator[Keys]:
+    """A fresh key pair. Its home has a short path: gpg-agent's socket lies in it."""
+    home = pathlib.Path(tempfile.mkdtemp(prefix="gpg-", dir="/tmp"))
+    yield Keys(home).create()
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
+    shutil.rmtree(home)

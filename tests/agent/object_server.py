@@ -1,0 +1,154 @@
+"""A small real HTTP server that answers like an object store: parts by PUT, wholes by GET with Range, faults on demand."""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import http.server
+import re
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from include.proven.stores.contract import SignedRequest
+
+RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+
+
+class ObjectServer(http.server.ThreadingHTTPServer):
+    """Objects in memory under `/<artifact>`, their parts under `/<artifact>/<number>`.
+
+    `faults[method, path]` is a list of what happens to the next requests instead: a status, `reset`, `slow` (answers after a
+    second), `corrupt` (flips a byte of the answer), `cut` (hangs up in the middle), `unread` (507 before it reads the body).
+    """
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.parts: dict[str, dict[int, bytes]] = collections.defaultdict(dict)
+        self.faults: dict[tuple[str, str], list[Any]] = collections.defaultdict(list)
+        self.seen: list[tuple[str, str, int | str]] = []
+        self.signed: list[tuple[str, list[int]]] = []
+        self.speed = 0.0
+        """Bytes per second of every GET; 0: no limit."""
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def whole(self, artifact: str) -> bytes:
+        """Return an object: its parts in order."""
+        return b"".join(part for _, part in sorted(self.parts[artifact].items()))
+
+    def presign(self, artifact: str, numbers: Sequence[int]) -> list[SignedRequest]:
+        """Sign as a store would: one PUT for each part, a GET of the whole for number 0."""
+        self.signed.append((artifact, list(numbers)))
+        return [self.sign(artifact, number) for number in numbers]
+
+    def sign(self, artifact: str, number: int = 0) -> SignedRequest:
+        """Return one request; its signature is a secret that no message may show."""
+        if number:
+            return SignedRequest(
+                "PUT", f"{self.url}/{artifact}/{number}?signature=SECRET", {"ETag": "{md5}", "X-Signed": "yes"}
+            )
+        return SignedRequest("GET", f"{self.url}/{artifact}?signature=SECRET", {})
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """One connection."""
+
+    server: ObjectServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_PUT(self) -> None:
+        """Store one part, if its ETag is right."""
+        artifact, number = self.path.partition("?")[0].strip("/").split("/")
+        fault = self._fault(f"{artifact}/{number}")
+        if fault == "unread":
+            return self._refuse(507)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if fault is not None:
+            return self._act(fault, body)
+        md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        if self.headers["ETag"] != md5 or self.headers["X-Signed"] != "yes":
+            return self._refuse(422)
+        self.server.parts[artifact][int(number)] = body
+        return self._answer(201, b"", {"ETag": f'"{md5}"'})
+
+    def do_GET(self) -> None:
+        """Return a range of a whole object."""
+        artifact = self.path.partition("?")[0].strip("/")
+        span = RANGE.fullmatch(self.headers["Range"] or "")
+        assert span, "the agent fetches parts by Range"
+        first, last = int(span[1]), int(span[2])
+        fault = self._fault(artifact)
+        if isinstance(fault, int):
+            return self._refuse(fault)
+        if artifact not in self.server.parts:
+            return self._refuse(404)
+        whole = self.server.whole(artifact)
+        if first >= len(whole):
+            return self._refuse(416)
+        return self._send_range(whole, first, min(last, len(whole) - 1), fault)
+
+    def _send_range(self, whole: bytes, first: int, last: int, fault: Any) -> None:
+        body = whole[first : last + 1]
+        if fault == "corrupt":
+            body = bytes([body[0] ^ 1]) + body[1:]
+        headers = {"Content-Range": f"bytes {first}-{last}/{len(whole)}"}
+        if fault == "cut":
+            headers["Content-Length"] = str(len(body))
+            body = body[: len(body) // 2]
+            self.close_connection = True
+        if fault == "slow":
+            time.sleep(1.0)
+        self._answer(206, body, headers)
+
+    def _fault(self, path: str) -> Any:
+        planned = self.server.faults[self.command, path]
+        fault = planned.pop(0) if planned else None
+        self.server.seen.append((self.command, path, fault or 0))
+        return fault
+
+    def _act(self, fault: Any, body: bytes) -> None:
+        if fault == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+            self.close_connection = True
+        elif fault == "slow":
+            time.sleep(1.0)
+            self._refuse(503)
+        else:
+            self._refuse(fault)
+
+    def _refuse(self, status: int) -> None:
+        self.close_connection = True
+        self._answer(status, b"no", {"X-Trans-Id": "tx-of-the-store", "Connection": "close"})
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        for start in range(0, len(body), 65536):
+            self.wfile.write(body[start : start + 65536])
+            if self.server.speed:
+                time.sleep(65536 / self.server.speed)
+
+
+@pytest.fixture
+def objects() -> Iterator[ObjectServer]:
+    """An empty object server."""
+    server = ObjectServer()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
