@@ -88,6 +88,17 @@ def choose_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def port_is_free(port: int) -> bool:
+    """Say whether a server could listen on that TCP port of the loopback now."""
+    with sockets.socket() as probe:
+        probe.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def without_network() -> list[str]:
     """Return what to put before an argv so that the program has no network, not even a loopback.
 

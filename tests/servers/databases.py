@@ -58,7 +58,7 @@ class DatabaseServer:
 
 
 def start_source(flavour: str, directory: pathlib.Path, path: Sequence[pathlib.Path]) -> DatabaseServer:
-    """Start a source in `directory` with a TCP port of the loopback (MySQL's accounts need TLS there) and the backup account."""
+    """Start a source in `directory` on a port of the loopback (MySQL's accounts need TLS there), with the backup account."""
     chosen = engine(flavour)
     port = servers.choose_port()
     options = ["--event-scheduler=OFF", *(["--auto-generate-certs=ON"] if flavour == "mysql" else [])]
