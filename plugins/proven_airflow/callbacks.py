@@ -7,6 +7,7 @@ DAG-level callbacks run in the dag-processor.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from typing import Any
 
@@ -57,9 +58,14 @@ SANDBOX_LEFT = SandboxPager(kind="sandbox-left")
 
 
 def _drill_and_verdict(installation: Installation, context: Any) -> tuple[Drill, Verdict | None]:
-    """Return the run's drill and what is known of its verdict. A store that can't be read must not keep a page from people."""
-    drill = identity.drill_of(installation.fleet, context)
+    """Return the run's drill and what is known of its verdict. A store that can't be read must not keep a page from people.
+
+    The store is asked for the recovery point, not XCom: a DAG-level callback of `dag.test()` can't read any.
+    """
+    drill = identity.drill_of(installation.fleet, context, "")
     try:
+        found = installation.catalog(drill.database).find_drill(drill.database, drill.id)
+        drill = dataclasses.replace(drill, recovery_point=found or "")
         return drill, aftermath.stored_verdict(installation, drill)
     except ProvenError as error:
         log.warning("the verdict of drill %s can't be read: %s", drill.id, error.what)

@@ -126,4 +126,4 @@ def destroy() -> None:
 
 def _this_drill() -> tuple[Installation, Drill]:
     installation = open_installation()
-    return installation, identity.drill_of(installation.fleet, get_current_context())
+    return installation, identity.chosen_drill(installation.fleet, get_current_context())

@@ -57,18 +57,20 @@ def database_of(context: Any) -> str:
     return str(database if named else context["params"]["database"])
 
 
-def drill_of(fleet: model.Fleet, context: Any, recovery_point: str | None = None) -> Drill:
-    """Return the drill that a run stands for: each task and callback of the run gets the same one.
-
-    Its recovery point is the one that the task `choose` has chosen; empty, if that has failed.
-    """
+def drill_of(fleet: model.Fleet, context: Any, recovery_point: str) -> Drill:
+    """Return the drill that a run stands for: each task and callback of the run gets the same one."""
     database = database_of(context)
     sandbox = context["params"].get("sandbox", OWN_SANDBOX)
     run = run_name(context)
     return Drill(
         id=ids.new_drill(now=context["dag_run"].run_after, run=run),
         database=database,
-        recovery_point=recovery_point or context["ti"].xcom_pull(task_ids="choose") or "",
+        recovery_point=recovery_point,
         sandbox=fleet.database(database).sandbox if sandbox == OWN_SANDBOX else sandbox,
         triggered_by=f"airflow:{run}",
     )
+
+
+def chosen_drill(fleet: model.Fleet, context: Any) -> Drill:
+    """Return the drill of a task's run, on the recovery point that the task `choose` has chosen; on none, if that failed."""
+    return drill_of(fleet, context, context["ti"].xcom_pull(task_ids="choose") or "")

@@ -34,5 +34,7 @@ def tell(task: str, event: dict[str, Any]) -> None:
 
 
 def _log(event: progress.Progress) -> None:
+    if event.bytes == 0:
+        return
     whole = f" of {progress.format_bytes(event.total)}" if event.total else ""
     log.info("%s: %s%s, %s/s", event.stage, progress.format_bytes(event.bytes), whole, progress.format_bytes(event.rate))

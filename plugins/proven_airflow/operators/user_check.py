@@ -43,7 +43,7 @@ class UserCheck(SQLCheckOperator):
     def execute(self, context: Any) -> None:
         """Ask, judge and record."""
         installation = open_installation()
-        this = identity.drill_of(installation.fleet, context)
+        this = identity.chosen_drill(installation.fleet, context)
         self.endpoint = drill.sandbox_endpoint(installation, this)
         folder = installation.fleet.checks_folder(this.database)
         known = {check.name: check for check in (checks.load_checks(folder) if folder else [])}

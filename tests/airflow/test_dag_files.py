@@ -1,0 +1,151 @@
+"""Every DAG keeps the rules of the house, and a DAG file never half-loads."""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+
+import pytest
+import yaml
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG, Asset
+from airflow.serialization.serialized_objects import DagSerialization
+
+DAGS = pathlib.Path(__file__).parents[2] / "dags"
+DATABASES = ("shop", "ods", "ods_easy")
+EVERY_DAG = {"fire_drill", *(f"backup__{name}" for name in DATABASES), *(f"drill__{name}" for name in DATABASES)}
+
+
+def write_fleet(folder: pathlib.Path) -> dict[str, object]:
+    """Return a fleet of three databases; nothing it names is there, for nothing may be needed to load a DAG."""
+    database = {
+        "connection": "nowhere",
+        "engine": "mariadb",
+        "schedule": "0 2 * * *",
+        "objectives": {"rpo": "26h", "rto": "1h"},
+        "store": "swift",
+        "sandbox": "local",
+        "owner": "shop-team",
+        "contacts": ["oncall"],
+        "backup_time_limit": "3h",
+        "drill_time_limit": "5h",
+    }
+    return {
+        "version": 1,
+        "gnupg": {"home": str(folder), "recipients": ["a@proven.invalid"], "signer": "a@proven.invalid"},
+        "stores": {"swift": {"kind": "swift", "connection": "nowhere", "container": "proven"}},
+        "sandboxes": {"local": {"kind": "local"}, "roomy": {"kind": "local", "directory": str(folder / "roomy")}},
+        "pages": {"routes": {"oncall": {"kind": "pagerduty", "connection": "nowhere"}}},
+        "databases": {name: {**database, "schedule": None if name == "ods" else "0 2 * * *"} for name in DATABASES},
+    }
+
+
+def load_bag(fleet: dict[str, object], folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> DagBag:
+    (folder / "fleet.yaml").write_text(yaml.safe_dump(fleet))
+    monkeypatch.setenv("PROVEN_FLEET", str(folder / "fleet.yaml"))
+    return DagBag(str(DAGS))
+
+
+@pytest.fixture
+def bag(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> DagBag:
+    return load_bag(write_fleet(tmp_path), tmp_path, monkeypatch)
+
+
+@pytest.fixture(params=sorted(EVERY_DAG))
+def dag(bag: DagBag, request: pytest.FixtureRequest) -> DAG:
+    found: DAG = bag.dags[request.param]
+    return found
+
+
+def test_the_fleet_gives_exactly_its_dags(bag: DagBag) -> None:
+    assert bag.import_errors == {}
+    assert set(bag.dags) == EVERY_DAG
+
+
+def test_a_worker_builds_only_the_dag_that_it_runs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "backup__ods")
+    bag = load_bag(write_fleet(tmp_path), tmp_path, monkeypatch)
+    assert {dag for dag in bag.dags if dag != "fire_drill"} == {"backup__ods"}
+
+
+def test_schedules_come_from_the_fleet(bag: DagBag) -> None:
+    assert bag.dags["backup__shop"].schedule == "0 2 * * *"
+    assert bag.dags["backup__ods"].schedule is None
+    assert bag.dags["fire_drill"].schedule is None
+    for name in DATABASES:
+        (asset,) = bag.dags[f"drill__{name}"].schedule
+        assert asset == bag.dags[f"backup__{name}"].get_task("back_up").outlets[0]
+        assert isinstance(asset, Asset)
+        assert asset.uri == f"proven://swift/{name}"
+
+
+def test_rules_of_every_dag(dag: DAG) -> None:
+    assert dag.doc_md
+    assert "###" in dag.doc_md
+    assert "proven" in dag.tags
+    assert dag.owner in {"shop-team", "proven"}
+    assert dag.catchup is False
+    assert dag.max_active_runs == 1
+    assert dag.dagrun_timeout is None, "it would skip the teardowns"
+    assert dag.on_failure_callback
+    assert DagSerialization.serialize_dag(dag)
+
+
+def test_every_task_has_a_time_limit_and_one_try(dag: DAG) -> None:
+    for task in dag.tasks:
+        assert isinstance(task.execution_timeout, datetime.timedelta), task.task_id
+        assert task.retries == 0, task.task_id
+
+
+def test_the_fleets_time_limits_are_kept(bag: DagBag) -> None:
+    assert bag.dags["backup__shop"].get_task("back_up").execution_timeout == datetime.timedelta(hours=3)
+    for dag_id in ("drill__shop", "fire_drill"):
+        for task_id in ("build", "restore", "check"):
+            assert bag.dags[dag_id].get_task(task_id).execution_timeout == datetime.timedelta(hours=5)
+
+
+def test_the_task_that_knows_the_error_pages_too(bag: DagBag) -> None:
+    told = {task.task_id for dag in bag.dags.values() for task in dag.tasks if task.on_failure_callback}
+    assert told == {"back_up", "choose", "verdict", "destroy"}
+
+
+def test_what_was_begun_is_cleared_away_and_decides_the_runs_colour(dag: DAG) -> None:
+    (teardown,) = (task for task in dag.tasks if task.is_teardown)
+    assert teardown.task_id == ("clear_up" if dag.dag_id.startswith("backup") else "destroy")
+    assert teardown.on_failure_fail_dagrun
+    # Airflow counts only leaves: with that flag a task before the teardown is none, so its failure alone would stay green
+    leaves = {task.task_id for task in dag.tasks if not task.downstream_task_ids}
+    assert leaves == ({"clear_up"} if dag.dag_id.startswith("backup") else {"destroy", "resolve_pages"})
+
+
+def test_the_form_offers_what_the_fleet_has(bag: DagBag) -> None:
+    params = bag.dags["fire_drill"].params
+    assert params.get_param("database").schema["enum"] == sorted(DATABASES)
+    assert params.get_param("sandbox").schema["enum"][1:] == ["local", "roomy"]
+    for name in ("database", "recovery_point", "sandbox", "keep_on_failure"):
+        assert {"title", "description_md", "section"} <= set(params.get_param(name).schema), name
+
+
+@pytest.mark.parametrize("wish", ["yesterday", "20261121", "latest ", "20261121T043512Z-full-7f3a9c0", "'; DROP TABLE"])
+def test_the_form_refuses_what_is_no_recovery_point(bag: DagBag, wish: str) -> None:
+    parameter = bag.dags["fire_drill"].params.get_param("recovery_point")
+    for good in ("latest", "random", "20261121T043512Z-full-7f3a9c01"):
+        assert parameter.resolve(good) == good
+    with pytest.raises(ValueError, match="does not match"):
+        parameter.resolve(wish)
+
+
+def test_a_bad_fleet_file_is_one_clear_import_error_for_each_dag_file(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = write_fleet(tmp_path)
+    fleet["databases"]["shop"]["engine"] = "oracle"  # type: ignore[index]
+    fleet["databases"]["ods"]["store"] = "swfit"  # type: ignore[index]
+    bag = load_bag(fleet, tmp_path, monkeypatch)
+    assert not bag.dags, "no DAG of a faulty fleet may run"
+    assert {pathlib.Path(file).name for file in bag.import_errors} == {"backup.py", "drill.py", "fire_drill.py"}
+    for text in bag.import_errors.values():
+        assert "2 faults" in text
+        assert "databases.shop.engine" in text
+        assert "databases.ods.store" in text
+        assert "swift" in text, "it says what was meant"

@@ -1,0 +1,57 @@
+"""Both DAGs in one process, as the demo runs them, on a real MariaDB and a real Swift."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from include.proven.airflow_home import LocalAirflow
+from tests.servers.databases import DatabaseServer
+from tests.servers.fleets import FleetFiles, MakeFleet
+from tests.servers.traces import nothing_runs
+
+CHECKOUT = pathlib.Path(__file__).parents[2]
+ORDERS = """
+CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, note VARCHAR(40));
+INSERT INTO orders (note) VALUES ('first'), (NULL), ('');
+"""
+
+
+@pytest.fixture
+def files(mariadb_source: DatabaseServer, make_fleet: MakeFleet) -> FleetFiles:
+    schema = mariadb_source.fresh_schema("shop")
+    mariadb_source.sql(ORDERS, schema)
+    return make_fleet(mariadb_source, schemas=[schema])
+
+
+def run_here(files: FleetFiles, *dags: str) -> subprocess.CompletedProcess[str]:
+    """Run DAGs as the demo does; what they tell its display is in `progress.jsonl`."""
+    airflow = LocalAirflow(files.folder / "state", environment=files.variables)
+    airflow.prepare()
+    paths = {"PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'plugins'}", "PROVEN_PROGRESS": str(files.folder / "progress.jsonl")}
+    argv = [sys.executable, "-m", "proven_airflow.run_here", *dags]
+    environment = airflow.environment() | paths
+    return subprocess.run(argv, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+def verdict_of(files: FleetFiles, monkeypatch: pytest.MonkeyPatch) -> str:
+    catalog = files.open(monkeypatch).catalog("shop")
+    (verdict,) = catalog.verdicts("shop", catalog.recovery_points("shop")[-1])
+    return verdict.outcome
+
+
+def test_backup_and_drill_end_proven(files: FleetFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run_here(files, "backup__shop", "drill__shop")
+    (files.folder / "log").write_text(done.stdout + done.stderr)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert verdict_of(files, monkeypatch) == "proven"
+    events = [json.loads(line) for line in (files.folder / "progress.jsonl").read_text().splitlines()]
+    ended = [event["task"] for event in events if event.get("state") == "success"]
+    assert ended[:3] == ["choose_id", "back_up", "clear_up"]
+    assert {"build", "restore", "check fingerprint", "check objects", "check canary", "verdict", "destroy"} <= set(ended)
+    assert {event["task"] for event in events if "bytes" in event} == {"back_up", "restore"}
+    nothing_runs(files)
