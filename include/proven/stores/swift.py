@@ -184,8 +184,7 @@ class SwiftStore:
             raise ValueError("a store is never deleted as a whole")
         objects = [listed["name"] for listed in self._list(self._container, below)]
         parts = [listed["name"] for listed in self._list(self._segments, below)]
-        # Manifests sort behind artifacts: from the end, no recovery point is seen that has lost its artifacts.
-        for name in reversed(objects):
+        for name in objects:
             self._delete(self._container, name)
         for name in parts:
             self._delete(self._segments, name)
