@@ -7,13 +7,15 @@ import time
 
 import pytest
 
+from include.proven import connections
 from include.proven.errors import PageError, SourceError, StoreError
 from include.proven.pages import delivery, transport
 from include.proven.pages.kinds import KINDS
 from include.proven.pages.page import Page, describe, run_url, runbook_url
 from tests.pages.fleets import fleet_paging
-from tests.servers.pager import ROUTING_KEY, Pager
+from tests.servers.pager import ROUTING_KEY, UNKNOWN_KEY, Pager
 
+Known = dict[str, connections.Connection]
 NOWHERE = "http://127.0.0.1:9/v2/enqueue"
 
 
@@ -147,28 +149,30 @@ def test_a_receiver_that_stays_busy_is_given_up_with_its_answer(pager: Pager) ->
     assert "throttle exceeded" in caught.value.detail
 
 
-def test_a_refusal_is_not_repeated_and_its_reason_is_told(pager: Pager, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_OTHER", '{"password": "fedcba9876543210fedcba9876543210"}')
-    fleet = fleet_paging(pager, contacts=("oncall",))
-    other = fleet.pages.routes["oncall"].model_copy(update={"connection": "other"})
-    fleet = fleet.model_copy(update={"pages": fleet.pages.model_copy(update={"routes": {"oncall": other}})})
+def test_a_refusal_is_not_repeated_and_its_reason_is_told(pager: Pager, known_connections: Known) -> None:
+    known_connections["proven_pagerduty"] = connections.Connection("proven_pagerduty", password=UNKNOWN_KEY)
     with pytest.raises(PageError, match="400 bad request") as caught:
-        delivery.send(fleet, backup_failed())
+        delivery.send(fleet_paging(pager, contacts=("oncall",)), backup_failed())
     assert "Invalid routing key" in caught.value.detail
     assert "check the key" in caught.value.hint
     assert pager.refused == [400]
-    assert "fedcba" not in str(caught.value)
+    assert UNKNOWN_KEY not in str(caught.value)
 
 
-def test_a_key_of_the_wrong_length_is_told_without_asking(pager: Pager, monkeypatch: pytest.MonkeyPatch) -> None:
-    from include.proven import connections
-
-    short = connections.Connection("proven_pagerduty", password=ROUTING_KEY[:-1])
-    monkeypatch.setattr("tests.servers.pager.CONNECTIONS", {})
-    connections.use_resolver({"proven_pagerduty": short}.__getitem__)
+def test_a_key_of_the_wrong_length_is_told_without_asking(pager: Pager, known_connections: Known) -> None:
+    known_connections["proven_pagerduty"] = connections.Connection("proven_pagerduty", password=ROUTING_KEY[:-1])
     with pytest.raises(PageError, match="no PagerDuty routing key"):
         delivery.send(fleet_paging(pager, contacts=("oncall",)), backup_failed())
     assert pager.refused == []
+
+
+def test_a_contact_whose_connection_is_gone_does_not_keep_the_others_from_hearing(
+    pager: Pager, known_connections: Known
+) -> None:
+    del known_connections["proven_pagerduty"]
+    with pytest.raises(PageError, match="connection 'proven_pagerduty' is not defined"):
+        delivery.send(fleet_paging(pager), backup_failed())
+    assert len(pager.posts) == 1
 
 
 def test_a_proven_drill_resolves_what_is_open_and_only_that(pager: Pager) -> None:
