@@ -14,6 +14,7 @@ from typing import cast
 import pytest
 
 from include.proven import servers
+from include.proven.agent import client
 from include.proven.agent.protocol import Endpoint, Tools
 from include.proven.engines import engine
 from include.proven.engines.grants import backup_grants
@@ -37,12 +38,18 @@ class DatabaseServer:
 
     def sql(self, text: str, schema: str = "") -> list[list[str]]:
         """Run SQL as root through the real client; return the rows as text (NULL is `NULL`). Fail the test if it is refused."""
-        client = "mariadb" if self.flavour == "mariadb" else "mysql"
-        argv = [servers.find_program(client, self.path), "--no-defaults", "--batch", "--skip-column-names", "--comments"]
-        argv += ["--binary-mode", "--default-character-set=utf8mb4", f"--socket={self.admin['socket']}", "--user=root"]
-        done = subprocess.run([*argv, *([schema] if schema else [])], input=text.encode(), capture_output=True, check=False)
+        done = self.run([*self.tools["client"], *([schema] if schema else [])], self.admin, text.encode())
         assert done.returncode == 0, done.stderr.decode(errors="replace")
         return [line.split("\t") for line in done.stdout.decode().split("\n") if line]
+
+    def run(self, argv: Sequence[str], endpoint: Endpoint, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run a real tool, with the account and address of `endpoint` where the argv says `{defaults}`."""
+        program = [servers.find_program(argv[0], self.path), *argv[1:]]
+        with tempfile.NamedTemporaryFile() as defaults:
+            defaults.write(client.option_file(endpoint))
+            defaults.flush()
+            filled = [argument.replace("{defaults}", defaults.name) for argument in program]
+            return subprocess.run(filled, input=stdin, capture_output=True, check=False)
 
     def fresh_schema(self, prefix: str = "t") -> str:
         """Make an empty schema and return its name. The session drops nothing: the server goes as a whole."""
@@ -71,7 +78,7 @@ def start_source(flavour: str, directory: pathlib.Path, path: Sequence[pathlib.P
     tools = cast(Tools, vars(chosen.tools()) | {"path": [str(folder) for folder in path]})
     server = DatabaseServer(flavour, "", endpoint, admin, tools, list(path), process)
     server.version = server.sql("SELECT VERSION()")[0][0]
-    server.sql(f"CREATE USER proven@'127.0.0.1' IDENTIFIED BY '{password}';" + backup_grants(flavour, "proven@'127.0.0.1'"))
+    server.sql(f"CREATE USER proven@'127.0.0.1' IDENTIFIED BY '{password}';" + backup_grants("proven@'127.0.0.1'"))
     return server
 
 

@@ -48,5 +48,11 @@ class Engine(Protocol):
     def serve(self, datadir: pathlib.Path, socket: pathlib.Path, settings: dict[str, str], options: Sequence[str]) -> list[str]:
         """Return the argv of a server in the foreground with our isolation options first and `options` last."""
 
+    def first_statements(self) -> str:
+        """Return the SQL, a statement a line, that a new scratch server runs before it answers: only `root` by socket is left.
+
+        What else an installation makes (`root` by address, anonymous accounts) would stand beside the restored accounts.
+        """
+
     def same_series(self, server: Server, version: str) -> bool:
         """Say whether a server program of that version may judge dumps of `server`: same flavour and major version."""

@@ -3,22 +3,20 @@
 | privilege | why |
 |---|---|
 | SELECT | data, stored routines' bodies, accounts and their grants (these lie in the schema `mysql`) |
-| SHOW VIEW, TRIGGER, EVENT | definitions of views, triggers and events; without TRIGGER they are left out *silently* |
-| RELOAD, LOCK TABLES | the short read lock under which dump and fingerprint open the same snapshot |
+| SHOW VIEW, EVENT | definitions of views and events |
+| TRIGGER | triggers; without it the dump tools leave them out *silently* |
+| RELOAD | the short read lock under which dump and fingerprint open the same snapshot |
 | ALL on `proven_canary` | the row that is written before each backup (not needed with `canary: false`) |
 """
 
 from __future__ import annotations
 
-PRIVILEGES = {
-    "mariadb": ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT", "RELOAD", "LOCK TABLES"),
-    "mysql": ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT", "RELOAD", "LOCK TABLES"),
-}
-"""Global privileges of the backup account, by flavour."""
+PRIVILEGES = ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT", "RELOAD")
+"""Global privileges of the backup account; the same for both flavours."""
 
 CANARY_SCHEMA = "proven_canary"
 
 
-def backup_grants(flavour: str, account: str) -> str:
+def backup_grants(account: str) -> str:
     """Return the SQL that gives `account` (such as `proven@'10.0.0.%'`, which exists) what a backup needs."""
-    return f"GRANT {', '.join(PRIVILEGES[flavour])} ON *.* TO {account};\nGRANT ALL ON `{CANARY_SCHEMA}`.* TO {account};\n"
+    return f"GRANT {', '.join(PRIVILEGES)} ON *.* TO {account};\nGRANT ALL ON `{CANARY_SCHEMA}`.* TO {account};\n"

@@ -18,11 +18,12 @@ class MariaDB:
     def tools(self) -> DumpTools:
         """Return the tools that dump and load.
 
-        `--defaults-file`, not `-extra-file`: the machine's own my.cnf could add any option. The loose option is younger than
-        some 10.x clients; it keeps statements, and what they hold, out of error texts.
+        `--defaults-file`, not `-extra-file`: the machine's own my.cnf could add any option. The loose options are
+        younger than some 10.x tools: one keeps the past of system-versioned tables in the dump (and refuses the few whose
+        history counts transactions, which the tool can't dump); the other keeps statements, and what they hold, out of errors.
         """
         return DumpTools(
-            dump=["mariadb-dump", "--defaults-file={defaults}", *shared.DUMP],
+            dump=["mariadb-dump", "--defaults-file={defaults}", *shared.DUMP, "--loose-dump-history"],
             client=["mariadb", "--defaults-file={defaults}", *shared.CLIENT, "--loose-skip-print-query-on-error"],
             version=["mariadb-dump", "--no-defaults", "--version"],
             snapshot_marker="-- Current Database:",
@@ -55,6 +56,8 @@ class MariaDB:
             f"--socket={socket}",
             f"--pid-file={socket.with_name('pid')}",
             *shared.SERVE,
+            # not DISABLED: MariaDB would then neither restore nor list events
+            "--event-scheduler=OFF",
             "--skip-slave-start",
             "--skip-symbolic-links",
             "--innodb-log-file-size=256M",
@@ -63,7 +66,14 @@ class MariaDB:
             *options,
         ]
 
+    def first_statements(self) -> str:
+        """Return the SQL that removes the accounts which mariadb-install-db makes besides `root` by socket."""
+        return (
+            "DELETE FROM mysql.global_priv WHERE Host <> 'localhost' OR User NOT IN ('root', 'mariadb.sys');\n"
+            "DELETE FROM mysql.proxies_priv WHERE Host <> 'localhost' OR User <> 'root';\n"
+            "FLUSH PRIVILEGES;\n"
+        )
+
     def same_series(self, server: Server, version: str) -> bool:
         """Say whether a server program of that version may judge dumps of `server`: MariaDB of the same series."""
-        series = shared.find_series(version)
-        return server.flavour == self.flavour and "MariaDB" in version and series == shared.find_series(server.version)
+        return server.flavour == self.flavour and "MariaDB" in version and shared.is_same_series(server.version, version)

@@ -60,17 +60,22 @@ class MySQL:
             f"--socket={socket}",
             f"--pid-file={socket.with_name('pid')}",
             *shared.SERVE,
+            # OFF would let a restored dump switch it on
+            "--event-scheduler=DISABLED",
             "--skip-replica-start",
             "--mysqlx=OFF",
             "--innodb-redo-log-capacity=256M",
             "--auto-generate-certs=OFF",
             "--caching-sha2-password-auto-generate-rsa-keys=OFF",
-            *shared.take_over(settings, (*shared.SETTINGS, "partial_revokes", "default_collation_for_utf8mb4")),
+            *shared.take_over(settings, (*shared.SETTINGS, "partial_revokes")),
             *shared.take_over_time_zone(settings),
             *options,
         ]
 
+    def first_statements(self) -> str:
+        """Return nothing: `--initialize-insecure` makes no other account."""
+        return ""
+
     def same_series(self, server: Server, version: str) -> bool:
         """Say whether a server program of that version may judge dumps of `server`: MySQL of the same series."""
-        series = shared.find_series(version)
-        return server.flavour == self.flavour and "MariaDB" not in version and series == shared.find_series(server.version)
+        return server.flavour == self.flavour and "MariaDB" not in version and shared.is_same_series(server.version, version)

@@ -41,7 +41,6 @@ CLIENT = [
 SERVE = [
     "--skip-networking",
     "--skip-log-bin",
-    "--event-scheduler=DISABLED",
     "--local-infile=0",
     "--skip-name-resolve",
     "--performance-schema=OFF",
@@ -51,8 +50,7 @@ SERVE = [
     "--innodb-flush-method=nosync",
     "--skip-innodb-doublewrite",
 ]
-"""Isolation first, then speed: nothing here survives a power cut, and nothing has to. DISABLED, because a restored dump
-could switch an event scheduler that is merely OFF back on."""
+"""Isolation first, then speed: nothing here survives a power cut, and nothing has to."""
 
 AT_BIRTH = ("lower_case_table_names", "innodb_page_size")
 """Settings that a data directory is made with; the server must repeat them."""
@@ -92,11 +90,12 @@ def check_value(name: str, value: str) -> str:
     return value
 
 
-def find_series(version: str) -> tuple[int, int] | None:
-    """Given a version such as `10.11.19-MariaDB-0+deb12u1`, return its series `(10, 11)`; None if there is none in it.
+def is_same_series(one: str, other: str) -> bool:
+    """Given two versions such as `10.11.19-MariaDB-0+deb12u1`, say whether they are of one series.
 
     A series is the first two numbers, for both flavours: that is where their makers change formats, defaults, collations and
     reserved words (MariaDB 10.6 → 10.11, MySQL 8.0 → 8.4 → 9.7). The patch level may differ either way.
     """
-    match = re.match(r"(\d+)\.(\d+)\.", version)
-    return (int(match[1]), int(match[2])) if match else None
+    series = [re.match(r"(\d+)\.(\d+)\.", version) for version in (one, other)]
+    numbers = [match.groups() for match in series if match]
+    return len(numbers) == 2 and numbers[0] == numbers[1]
