@@ -235,8 +235,9 @@ def _record(installation: Installation, drill: Drill, record: Step | Check, caus
 
 
 def _explain(error: Exception) -> tuple[str, str]:
+    """Return what happened, in one line with the machine's last words, and the hint."""
     if isinstance(error, ProvenError):
-        return error.what, error.hint
+        return ": ".join([error.what, *error.detail.splitlines()[-1:]]), error.hint
     return f"{type(error).__name__}: {error}", ""
 
 

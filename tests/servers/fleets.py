@@ -7,14 +7,18 @@ import json
 import os
 import pathlib
 import secrets
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import yaml
 
+from include.proven import servers
+from include.proven.demo.keys import DemoKeys
 from include.proven.installation import Installation, open_installation
 from tests.servers.databases import DatabaseServer
 from tests.servers.swift import Swift
@@ -73,7 +77,22 @@ MakeFleet = Callable[..., FleetFiles]
 
 
 @pytest.fixture
-def make_fleet(tmp_path: pathlib.Path, swift: Swift, gpg_home: pathlib.Path, sandbox_directory: pathlib.Path) -> MakeFleet:
+def sandbox_directory() -> Iterator[pathlib.Path]:
+    """Give a directory that a sandbox's unprivileged user can enter, with a path short enough for a socket."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="proven-sandboxes-", dir="/var/tmp"))
+    directory.chmod(0o711)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """Give a port of the loopback on which nobody listens."""
+    return servers.choose_port()
+
+
+@pytest.fixture
+def make_fleet(tmp_path: pathlib.Path, swift: Swift, gpg_home: DemoKeys, sandbox_directory: pathlib.Path) -> MakeFleet:
     """Give `make_fleet(source, schemas=[…], name="shop", endpoint=pager.url)`: one database on a container of its own."""
 
     def make(
@@ -88,14 +107,14 @@ def make_fleet(tmp_path: pathlib.Path, swift: Swift, gpg_home: pathlib.Path, san
         }
         document = {
             "version": 1,
-            "gnupg": {"home": str(gpg_home), "recipients": RECIPIENTS, "signer": RECIPIENTS[0]},
+            "gnupg": {"home": str(gpg_home.home), "recipients": RECIPIENTS, "signer": RECIPIENTS[0]},
             "tools": [str(path) for path in source.path],
             "stores": {"swift": {"kind": "swift", "connection": "swift", "container": container, "prefix": "backups"}},
             "sandboxes": {"local": {"kind": "local", "directory": str(sandbox_directory)}},
             "pages": {"routes": {"oncall": {"kind": "pagerduty", "connection": "pager", "endpoint": endpoint}}},
             "databases": {name: _database(source, **database)},
         }
-        files = FleetFiles(tmp_path, document, connections, gpg_home, container)
+        files = FleetFiles(tmp_path, document, connections, gpg_home.home, container)
         files.write()
         return files
 

@@ -52,7 +52,8 @@ def conclude(
         started_at=started_at,
         finished_at=finished_at,
         snapshot_at=snapshot_at,
-        data_age_seconds=(started_at - snapshot_at).total_seconds() if snapshot_at else None,
+        # a drill's id counts whole seconds: one that follows at once would seem to come before its snapshot
+        data_age_seconds=max(0.0, (started_at - snapshot_at).total_seconds()) if snapshot_at else None,
         measured_rto_seconds=_measure_rto(steps, expected_steps),
         not_covered=list(_not_covered(manifest, expected_checks)) if manifest else [],
         triggered_by=triggered_by,

@@ -117,7 +117,9 @@ class LocalSandbox:
         (place / "new").rename(place / RECORD)
         lowest, highest = POOL_BYTES
         pool = f"--innodb-buffer-pool-size={min(max(data_bytes, lowest), highest) // MEBIBYTE}M"
-        process = self._process(name, engine, settings=server.settings, options=[pool])
+        first = place / "first.sql"
+        first.write_text(engine.first_statements())
+        process = self._process(name, engine, settings=server.settings, options=[pool, f"--init-file={first}"])
         process.prepare()
         process.start()
         return Endpoint(flavour=server.flavour, socket=str(process.socket))
