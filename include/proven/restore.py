@@ -10,14 +10,11 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from include.proven import agent_client, engines, progress
+from include.proven import agent_client, encryption, engines, progress
 from include.proven.agent import protocol
 from include.proven.errors import ConfigError
 from include.proven.installation import Installation
 from include.proven.manifest import Artifact, Manifest
-
-HEADER_BYTES = 16 * 1024
-"""Enough of an artifact for its OpenPGP key packets: one takes under 600 bytes, and a fleet has a few recipients."""
 
 
 def load_into(
@@ -93,7 +90,7 @@ def _open_artifact(installation: Installation, manifest: Manifest, artifact: Art
     store = installation.catalog(manifest.database).store
     key = f"{manifest.database}/{manifest.recovery_point}/{artifact.name}"
     request = store.presign_get(key)
-    session_key = installation.keyring.session_key(store.read_start(key, HEADER_BYTES))
+    session_key = installation.keyring.session_key(store.read_start(key, encryption.START_BYTES))
     installation.hide(session_key)
     return protocol.RestoreArtifact(
         name=artifact.name,
