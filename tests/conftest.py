@@ -9,9 +9,9 @@ from tests.servers import missing
 pytest_plugins = [
     "tests.servers.pager",
     "tests.servers.databases",
-    "tests.servers.fleets",
     "tests.servers.gnupg",
     "tests.servers.swift",
+    "tests.servers.fleets",
 ]
 
 
