@@ -84,7 +84,7 @@ def test_a_restore_to_a_folder_writes_the_plain_sql(files: FleetFiles, tmp_path:
 def test_a_database_without_recovery_points_could_not_be_tried(files: FleetFiles) -> None:
     done = files.run("drill", "shop")
     assert done.returncode == 2
-    assert "no recovery point" in done.stderr
+    assert "a first backup creates it" in done.stderr
 
 
 def test_a_misspelt_database_gets_a_suggestion(files: FleetFiles) -> None:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from include.proven import progress
 from include.proven.errors import ProvenError
 
-results = Console(soft_wrap=True)
+results = Console()
 errors = Console(stderr=True, soft_wrap=True)
 
 

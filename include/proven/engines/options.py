@@ -12,6 +12,8 @@ DUMP = [
     "--single-transaction",
     "--quick",
     "--skip-lock-tables",
+    "--skip-add-locks",
+    "--skip-add-locks",
     "--routines",
     "--triggers",
     "--events",
@@ -21,7 +23,9 @@ DUMP = [
     "--max-allowed-packet=1G",
     "--no-tablespaces",
 ]
-"""One consistent snapshot with every kind of object in it; `--hex-blob` and `--tz-utc` keep bytes and times as they are."""
+"""One consistent snapshot with every kind of object in it; `--hex-blob` and `--tz-utc` keep bytes and times as they are.
+
+`--skip-add-locks`: under LOCK TABLES a MariaDB table whose default is NEXTVAL of a sequence can't be loaded (error 1100)."""
 
 CLIENT = [
     "--batch",
