@@ -35,8 +35,9 @@ class Artifact(Record):
     """One encrypted object of a recovery point."""
 
     name: str
-    """File name in the recovery point's folder: `dump.sql.zst.gpg`, `accounts.sql.zst.gpg`."""
-    role: Literal["dump", "accounts"]
+    """File name in the recovery point's folder: `accounts.sql.zst.gpg`, `dump.sql.zst.gpg`, `grants.sql.zst.gpg`."""
+    role: Literal["accounts", "dump", "grants"]
+    """`accounts` goes before the dump (definers must be there), `grants` on single objects after it."""
     bytes: int
     """Size of the object as stored (compressed and encrypted)."""
     sha256: str
@@ -99,6 +100,7 @@ class Manifest(Record):
     recipients: list[str]
     """Fingerprints of the OpenPGP keys that can decrypt the artifacts."""
     artifacts: list[Artifact]
+    """In the order in which they are loaded."""
     fingerprint: dict[str, Any]
     """`agent/fingerprint.py` gives the shape: digest and rows of every table."""
     inventory: dict[str, Any]

@@ -76,7 +76,7 @@ def test_page_restores_a_recovery_point(
     done = run_by_hand(assign(script, **values), swift, gpg_home, source, empty_server, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "VALIDSIG" in done.stdout
-    assert done.stdout.count(": OK\n") == 4
+    assert done.stdout.count(": OK\n") == 6
 
     restored = DatabaseServer(
         source.flavour,

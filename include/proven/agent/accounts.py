@@ -1,7 +1,7 @@
 """Accounts, roles and grants: the SQL that makes them anew, and what of them may be shown.
 
-The statements are loaded *after* the dump: a GRANT on a table or routine fails while the object is not there, and both flavours
-load every definer's object without its definer (the loader is root; it is a warning).
+The order of loading matters. A view on a view whose definer is not there, or lacks its rights, can't be made: accounts, roles
+and grants on schemas come before the dump. A grant on a table, column or routine that is not there fails: those come after it.
 """
 
 from __future__ import annotations
@@ -54,16 +54,28 @@ class Definition:
     grants: list[str]
 
 
-def take(session: Session, flavour: str, schemas: list[str]) -> list[str]:
-    """Return idempotent statements that make every account, role, grant and default role of the server on an empty one.
+@dataclasses.dataclass(frozen=True)
+class Statements:
+    """SQL statements without semicolons, idempotent. They hold password hashes: only encrypted artifacts may hold them."""
 
-    They hold password hashes: they belong into an encrypted artifact and nowhere else. Grants on single tables and routines are
-    taken along where the object is in `schemas` or in the server's own: without its object such a GRANT fails. Raise AgentError
-    (source) if the account may not read the others.
+    before_dump: list[str]
+    """Accounts, roles, and grants that name no single object."""
+    after_dump: list[str]
+    """Grants on single tables, columns and routines."""
+
+
+def take(session: Session, flavour: str, schemas: list[str]) -> Statements:
+    """Return what makes every account, role, grant and default role of the server on an empty one.
+
+    Grants on single tables and routines are taken along where the object is in `schemas` or in the server's own: without its
+    object such a grant fails. Raise AgentError (source) if the backup account may not read the others.
     """
     definitions = define(session, flavour, schemas)
     creates = [statement for definition in definitions for statement in _create(definition, flavour)]
-    return [*creates, *dict.fromkeys(grant for definition in definitions for grant in definition.grants)]
+    # roles that inherit from each other repeat each other's grants
+    grants = list(dict.fromkeys(grant for definition in definitions for grant in definition.grants))
+    wide = [grant for grant in grants if _object(grant) is None]
+    return Statements([*creates, *wide], [grant for grant in grants if _object(grant)])
 
 
 def define(session: Session, flavour: str, schemas: list[str]) -> list[Definition]:

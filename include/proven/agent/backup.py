@@ -29,7 +29,7 @@ class Backup:
         self._context = context
         self._keys: list[str] = []
         self._result: dict[str, Any] = {}
-        self._accounts: list[str] = []
+        self._accounts = accounts.Statements([], [])
 
     def run(self) -> dict[str, Any]:
         """Prepare, dump, then send the accounts that were read in the dump's own snapshot."""
@@ -38,10 +38,13 @@ class Backup:
         self._keys = sealing.write_keys(self._context.private_directory(), self._job["recipients"])
         with self._connect() as reader:
             self._prepare(reader)
-            artifacts = [self._send_dump(reader), self._send_accounts()]
+            dump = self._send_dump(reader)
+            before = self._send_statements("accounts", self._accounts.before_dump)
+            after = self._send_statements("grants", self._accounts.after_dump)
         return {
             **self._result,
-            "artifacts": artifacts,
+            # in the order of loading
+            "artifacts": [before, dump, after],
             "stages": self._context.progress.stages(),
             "commands": self._context.commands.as_list(),
             "peak_rss_bytes": peak_rss_bytes(),
@@ -62,7 +65,7 @@ class Backup:
     def _send_dump(self, reader: client.Session) -> dict[str, Any]:
         """Dump the schemas and look at them, both in one snapshot. Add `snapshot_at` and `lock_seconds` to the result."""
         outgoing = self._outgoing("dump.sql.zst.gpg", "dump")
-        marker, end_marker = snapshot.MarkerWatch(self._tools["snapshot_marker"]), self._tools["end_marker"]
+        marker = snapshot.MarkerWatch(self._tools["snapshot_marker"])
         lock = snapshot.Lock(self._connect(), self._job["lock_seconds"])
         lock.take()
         self._result["snapshot_at"] = snapshot.open_snapshot(reader)
@@ -76,20 +79,17 @@ class Backup:
             with marker:
                 copy(dump.stdout, pass_on)
 
-        def unlock() -> None:
-            if marker.wait():
-                lock.release()
-
         with self._context.progress.stage("dump") as plain, self._context.progress.stage("upload") as sent:
             pipeline.add(dump, lambda process, status: dumping.explain_death(process, status, self._job["source"]))
             outgoing.attach(pipeline, produce, plain, sent)
-            pipeline.pump("read lock", unlock)
+            pipeline.pump("read lock", lambda: lock.release(marker))
             pipeline.pump("fingerprint", lambda: self._look(reader))
             pipeline.on_failure(reader.kill)
             pipeline.run()
-        dumping.require_end(dump.name, marker.found and outgoing.ends_with(end_marker), end_marker)
+        ended = outgoing.ends_with(self._tools["end_marker"])
+        dumping.check_whole(dump.name, self._tools, snapshot=marker.found, ended=ended)
         self._result["lock_seconds"] = round(lock.held_seconds, 3)
-        return outgoing.describe(end_marker)
+        return outgoing.describe(self._tools["end_marker"])
 
     def _start_dump(self) -> Process:
         argv = dumping.arguments(self._tools, self._result["schemas"])
@@ -107,13 +107,13 @@ class Backup:
             self._result["inventory"] = inventory.take(reader, flavour, schemas)
             self._accounts = accounts.take(reader, flavour, schemas)
 
-    def _send_accounts(self) -> dict[str, Any]:
-        """Send the statements that make the users and their grants."""
-        outgoing, pipeline = self._outgoing("accounts.sql.zst.gpg", "accounts"), Pipeline()
-        statements = [f"{statement.rstrip().rstrip(';')};\n" for statement in self._accounts]
-        text = "".join([*statements, ACCOUNTS_END, "\n"]).encode("utf-8", "surrogateescape")
+    def _send_statements(self, role: str, statements: list[str]) -> dict[str, Any]:
+        """Send the statements that make the accounts, or those that give them their grants."""
+        outgoing, pipeline = self._outgoing(f"{role}.sql.zst.gpg", role), Pipeline()
+        lines = [f"{statement.rstrip().rstrip(';')};\n" for statement in statements]
+        text = "".join([*lines, ACCOUNTS_END, "\n"]).encode("utf-8", "surrogateescape")
         stage = self._context.progress.stage
-        with stage("accounts", len(text)) as plain, stage("accounts upload") as sent:
+        with stage(role, len(text)) as plain, stage(f"{role} upload") as sent:
             outgoing.attach(pipeline, lambda write: write(memoryview(text)), plain, sent)
             pipeline.run()
         return outgoing.describe(ACCOUNTS_END)

@@ -65,8 +65,9 @@ def explain_death(process: Process, status: int, endpoint: Endpoint) -> AgentErr
     )
 
 
-def require_end(process_name: str, ended: bool, marker: str) -> None:
-    """Raise AgentError (tool) if a dump that exited well lacks its end marker: it is cut, and must not count."""
-    if not ended:
-        hint = "Something ended the dump early without an error: look at the server's log and the disk, then run it again."
-        raise AgentError("tool", f"{process_name}: the dump does not end with {marker!r}", hint=hint)
+def check_whole(name: str, tools: Tools, *, snapshot: bool, ended: bool) -> None:
+    """Raise AgentError (tool) if a dump that exited well said nothing of its snapshot or has no end: it must not count."""
+    for said, marker in ((snapshot, tools["snapshot_marker"]), (ended, tools["end_marker"])):
+        if not said:
+            hint = "Something ended the dump early without an error: look at the server's log and the disk, then run it again."
+            raise AgentError("tool", f"{name}: the dump is not whole: it lacks {marker!r}", hint=hint)

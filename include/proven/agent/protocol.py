@@ -58,9 +58,9 @@ class Tools(TypedDict):
 class BackupJob(TypedDict):
     """{"job": "backup"}: dump, compress, encrypt and upload one database; fingerprint it inside the dump's snapshot.
 
-    The result holds: server, schemas, snapshot_at (ISO 8601, the source's clock in UTC), artifacts (two: `dump` and
-    `accounts`; shape of `manifest.Artifact`), fingerprint, inventory, canary, lock_seconds (how long the global read lock was
-    held), stages, commands, peak_rss_bytes.
+    The result holds: server, schemas, snapshot_at (ISO 8601, the source's clock in UTC), artifacts (`accounts`, `dump` and
+    `grants`, in the order of loading; shape of `manifest.Artifact`), fingerprint, inventory, canary, lock_seconds (how long
+    the global read lock was held), stages, commands, peak_rss_bytes.
     """
 
     protocol: int

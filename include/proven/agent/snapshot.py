@@ -17,51 +17,49 @@ from .errors import AgentError
 
 
 class Lock:
-    """The global read lock of one session, with a time limit that also holds if the server never answers."""
+    """The global read lock of one session. A timer cuts it when the time is over, so that writers never wait longer."""
 
     def __init__(self, session: Session, seconds: float) -> None:
         self.held_seconds = 0.0
+        """How long writers were held back, the wait for the lock included."""
         self._session = session
         self._limit = seconds
-        self._taken = 0.0
-        self._released = threading.Event()
-        self._timer = threading.Timer(seconds, self._give_up)
-        self._timer.daemon = True
+        self._asked = 0.0
         self._overran = False
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
 
     def take(self) -> None:
         """Take the lock. Raise AgentError (source) if that takes too long: then nothing is locked."""
+        # Cutting the session is not enough while the server waits for others: it would notice later.
         self._session.execute(f"SET SESSION lock_wait_timeout = {max(1, math.ceil(self._limit))}")
+        self._asked = time.monotonic()
         self._timer.start()
-        self._taken = time.monotonic()
-        try:
-            self._session.execute("FLUSH TABLES WITH READ LOCK")
-        except AgentError:
-            if self._overran:
-                raise self._too_long("could not be taken") from None
-            raise
+        self._execute("FLUSH TABLES WITH READ LOCK", "could not be taken")
 
-    def release(self) -> None:
-        """Let the writers go on. Raise AgentError (source) if the time limit did that before."""
+    def release(self, marker: MarkerWatch) -> None:
+        """Let the writers go on as soon as the dump has its snapshot. Raise AgentError (source) if it has none in time."""
+        ended_or_seen = marker.wait(self._asked + self._limit - time.monotonic())
+        if not ended_or_seen:
+            self._cut()
         self._timer.cancel()
-        try:
-            self._session.execute("UNLOCK TABLES")
-        except AgentError:
-            if self._overran:
-                raise self._too_long("was held before the dump had its snapshot") from None
-            raise
-        self.held_seconds = time.monotonic() - self._taken
+        self._execute("UNLOCK TABLES", "was held until then, and the dump had no snapshot yet")
+        self.held_seconds = time.monotonic() - self._asked
         self._session.close()
 
-    def _give_up(self) -> None:
+    def _execute(self, statement: str, what: str) -> None:
+        try:
+            self._session.execute(statement)
+        except AgentError as error:
+            if not self._overran and "too long for a lock" not in error.what:
+                raise
+            hint = "Find what holds it up (SHOW PROCESSLIST: long queries, DDL), or raise `lock_time_limit` in the fleet file."
+            what = f"the read lock {what}, within {self._limit:g} s; nothing is locked any more"
+            raise AgentError("source", what, detail=error.detail, hint=hint) from None
+
+    def _cut(self) -> None:
         self._overran = True
         self._session.kill()
-
-    def _too_long(self, what: str) -> AgentError:
-        hint = (
-            "Find what holds the lock up (SHOW PROCESSLIST: long queries, DDL), or raise `lock_time_limit` in the fleet file."
-        )
-        return AgentError("source", f"the read lock {what} within {self._limit:g} s; it is released", hint=hint)
 
 
 def open_snapshot(session: Session) -> str:
@@ -97,7 +95,6 @@ class MarkerWatch:
             self.found = True
             self._known.set()
 
-    def wait(self) -> bool:
-        """Wait for the text and return True, or False if the stream ended without it."""
-        self._known.wait()
-        return self.found
+    def wait(self, seconds: float) -> bool:
+        """Wait until the text has gone by or the stream has ended; return False if neither has happened after `seconds`."""
+        return self._known.wait(max(0.0, seconds))
