@@ -8,14 +8,13 @@ import urllib.parse
 
 import jinja2
 from airflow.api_fastapi.core_api.security import GetUserDep
-from airflow.configuration import conf
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from markdown_it import MarkdownIt
 
 from include.proven.pages.kinds import KINDS
+from proven_airflow import addresses
 
-PREFIX = "/proven"
 RUNBOOKS = pathlib.Path(__file__).parents[2] / "include" / "runbooks"
 HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"}
 
@@ -41,13 +40,8 @@ def answer_error(request: Request, error: HTTPException) -> Response:
     """Send a person who is not logged in to the login and back; tell programs what is wrong."""
     if error.status_code == 401 and "text/html" in request.headers.get("accept", ""):
         back = urllib.parse.urlencode({"next": str(request.url)})
-        return RedirectResponse(f"{base_path()}/api/v2/auth/login?{back}")
+        return RedirectResponse(f"{addresses.base_path()}/api/v2/auth/login?{back}")
     return JSONResponse({"detail": error.detail}, error.status_code)
-
-
-def base_path() -> str:
-    """Return the path that Airflow is served under, without a slash at its end: `/airflow`, or nothing."""
-    return urllib.parse.urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
 
 
 @functools.cache
@@ -64,5 +58,4 @@ def _templates() -> jinja2.Environment:
 
 
 def _render(template: str, **values: object) -> HTMLResponse:
-    page = _templates().get_template(template).render(base=f"{base_path()}{PREFIX}/runbooks", **values)
-    return HTMLResponse(page, headers=HEADERS)
+    return HTMLResponse(_templates().get_template(template).render(**values), headers=HEADERS)

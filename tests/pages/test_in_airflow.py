@@ -113,7 +113,7 @@ def test_a_page_leads_to_its_runbook(web: str, airflow: airflow_home.LocalAirflo
         index = browser.get("/proven/runbooks/")
     assert answer.status_code == 200
     assert "<h2>First five minutes</h2>" in answer.text
-    assert f'<a href="/proven/runbooks/{kind}">' in index.text
+    assert f'<a href="{kind}">' in index.text
 
 
 def test_whoever_is_not_logged_in_is_sent_to_the_login_and_back(web: str) -> None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
-from airflow.sdk.configuration import conf
 
 from include.proven.installation import Installation
 from include.proven.pages import delivery
 from include.proven.pages.kinds import find_kind
 from include.proven.pages.ledger import StoreLedger
 from include.proven.pages.page import Page, describe, run_url, runbook_url
-from proven_airflow import identity, opening
+from proven_airflow import addresses, identity, opening
 
 if TYPE_CHECKING:
     import jinja2
@@ -58,7 +57,7 @@ class Pager(BaseNotifier):
 
 def compose(context: Context, installation: Installation, kind: str, database: str, said: dict[str, str]) -> Page:
     """Return a page of `kind` with the links of the run that `context` is about. `said` is `describe`'s."""
-    pages, base = installation.fleet.pages, conf.get("api", "base_url", fallback="")
+    pages, base = installation.fleet.pages, addresses.base_url()
     dag, run = context["dag"].dag_id, str(context["run_id"])
     return Page(
         kind=kind,
