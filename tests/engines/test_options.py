@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from typing import Literal
 
 import pytest
 
@@ -18,7 +19,7 @@ def serve(flavour: str, **settings: str) -> list[str]:
     return engine(flavour).serve(DATADIR, SOCKET, settings, ["--last"])
 
 
-def server(flavour: str, version: str) -> Server:
+def server(flavour: Literal["mariadb", "mysql"], version: str) -> Server:
     return Server(flavour=flavour, version=version, identity="", hostname="", settings={})
 
 
@@ -58,7 +59,9 @@ def test_zone_by_name_is_left_out(flavour: str, zone: str) -> None:
         ("mysql", "nonsense", "nonsense", False),
     ],
 )
-def test_series_is_flavour_and_first_two_numbers(flavour: str, dumped: str, program: str, same: bool) -> None:
+def test_series_is_flavour_and_first_two_numbers(
+    flavour: Literal["mariadb", "mysql"], dumped: str, program: str, same: bool
+) -> None:
     assert engine(flavour).same_series(server(flavour, dumped), program) is same
 
 

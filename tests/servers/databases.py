@@ -43,13 +43,8 @@ class DatabaseServer:
         return [line.split("\t") for line in done.stdout.decode().split("\n") if line]
 
     def run(self, argv: Sequence[str], endpoint: Endpoint, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        """Run a real tool, with the account and address of `endpoint` where the argv says `{defaults}`."""
-        program = [servers.find_program(argv[0], self.path), *argv[1:]]
-        with tempfile.NamedTemporaryFile() as defaults:
-            defaults.write(client.option_file(endpoint))
-            defaults.flush()
-            filled = [argument.replace("{defaults}", defaults.name) for argument in program]
-            return subprocess.run(filled, input=stdin, capture_output=True, check=False)
+        """Run a real tool on this server with the account and address of `endpoint`."""
+        return run_tool(argv, endpoint, self.path, stdin)
 
     def fresh_schema(self, prefix: str = "t") -> str:
         """Make an empty schema and return its name. The session drops nothing: the server goes as a whole."""
@@ -62,6 +57,18 @@ class DatabaseServer:
         own = "'mysql','sys','information_schema','performance_schema'"
         for (name,) in self.sql(f"SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN ({own})"):
             self.sql(f"DROP DATABASE `{name}`")
+
+
+def run_tool(
+    argv: Sequence[str], endpoint: Endpoint, path: Sequence[pathlib.Path], stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a real tool, with the account and address of `endpoint` in the option file that the argv calls `{defaults}`."""
+    program = [servers.find_program(argv[0], path), *argv[1:]]
+    with tempfile.NamedTemporaryFile() as defaults:
+        defaults.write(client.option_file(endpoint))
+        defaults.flush()
+        filled = [argument.replace("{defaults}", defaults.name) for argument in program]
+        return subprocess.run(filled, input=stdin, capture_output=True, check=False)
 
 
 def start_source(flavour: str, directory: pathlib.Path, path: Sequence[pathlib.Path]) -> DatabaseServer:

@@ -56,7 +56,7 @@ class MariaDB:
             f"--socket={socket}",
             f"--pid-file={socket.with_name('pid')}",
             *shared.SERVE,
-            # not DISABLED: MariaDB would then neither restore nor list events
+            # Not DISABLED: MariaDB would then neither restore nor list events.
             "--event-scheduler=OFF",
             "--skip-slave-start",
             "--skip-symbolic-links",

@@ -60,7 +60,7 @@ class MySQL:
             f"--socket={socket}",
             f"--pid-file={socket.with_name('pid')}",
             *shared.SERVE,
-            # OFF would let a restored dump switch it on
+            # Not OFF: a restored dump could switch it on.
             "--event-scheduler=DISABLED",
             "--skip-replica-start",
             "--mysqlx=OFF",

@@ -13,7 +13,6 @@ DUMP = [
     "--quick",
     "--skip-lock-tables",
     "--skip-add-locks",
-    "--skip-add-locks",
     "--routines",
     "--triggers",
     "--events",
@@ -25,7 +24,8 @@ DUMP = [
 ]
 """One consistent snapshot with every kind of object in it; `--hex-blob` and `--tz-utc` keep bytes and times as they are.
 
-`--skip-add-locks`: under LOCK TABLES a MariaDB table whose default is NEXTVAL of a sequence can't be loaded (error 1100)."""
+`--skip-add-locks`: under LOCK TABLES a MariaDB table whose default is NEXTVAL of a sequence can't be loaded (error 1100).
+"""
 
 CLIENT = [
     "--batch",

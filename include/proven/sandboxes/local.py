@@ -82,12 +82,13 @@ class LocalSandbox:
         Whoever is just building it loses its server first, so that it lets go.
         """
         place = self._place(name)
-        if not (place.exists() or self._lock_file(name).exists() or servers.find_processes(place / "data")):
+        was_there = place.exists()
+        if not (was_there or self._lock_file(name).exists() or servers.find_processes(place / "data")):
             return False
-        self._make_directory()
         servers.kill_processes(place / "data")
+        self._make_directory()
         with self._locked(name):
-            return self._remove(name)
+            return self._remove(name) or was_there
 
     def find(self) -> Iterator[Found]:
         """Yield every sandbox of ours that exists, whole or half built, sorted by name."""

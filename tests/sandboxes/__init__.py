@@ -1,0 +1,1 @@
+"""Sandboxes: one conformance suite for every kind, on real servers of both flavours."""

@@ -1,0 +1,60 @@
+"""The kinds of sandboxes that the conformance suite runs on, and how a test looks inside one."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+from typing import Literal
+
+from include.proven import engines, sandboxes
+from include.proven.agent.protocol import Endpoint as AgentEndpoint
+from include.proven.fleet import model
+from include.proven.manifest import Server
+from include.proven.sandboxes.contract import Endpoint, Sandbox
+from tests.servers import databases
+
+Flavour = Literal["mariadb", "mysql"]
+SERIES: dict[Flavour, str] = {"mariadb": "10.11.1-MariaDB", "mysql": "9.7.0"}
+OpenKind = Callable[[pathlib.Path, list[pathlib.Path]], Sandbox]
+
+
+def open_local(directory: pathlib.Path, path: list[pathlib.Path]) -> Sandbox:
+    """Open a local sandbox below `directory`."""
+    return sandboxes.open_sandbox("local", model.LocalSandbox(kind="local", directory=directory), path)
+
+
+KINDS: dict[str, OpenKind] = {"local": open_local}
+
+
+def a_server(flavour: Flavour, version: str = "", **settings: str) -> Server:
+    """Return what a manifest says of a source of that flavour: of the series that is installed here, if not told otherwise."""
+    return Server(flavour=flavour, version=version or SERIES[flavour], identity="x", hostname="x", settings=settings)
+
+
+@dataclasses.dataclass
+class Case:
+    """One kind of sandbox with one flavour of server, in a directory that goes after the test."""
+
+    sandbox: Sandbox
+    flavour: Flavour
+    directory: pathlib.Path
+    path: list[pathlib.Path]
+
+    def create(self, name: str, *, data_bytes: int = 1000, **settings: str) -> Endpoint:
+        """Create a sandbox for a source of this flavour."""
+        return self.sandbox.create(name, a_server(self.flavour, **settings), data_bytes=data_bytes)
+
+    def ask(self, endpoint: Endpoint, sql: str) -> list[list[str]]:
+        """Run SQL in the sandbox with the engine's own client and return the rows as text. Fail the test if it is refused."""
+        target = AgentEndpoint(
+            flavour=endpoint.flavour,
+            socket=endpoint.socket,
+            host=endpoint.host,
+            port=endpoint.port,
+            user=endpoint.user,
+            password=endpoint.password,
+        )
+        done = databases.run_tool(engines.engine(self.flavour).tools().client, target, self.path, sql.encode())
+        assert done.returncode == 0, done.stderr.decode()
+        return [line.split("\t") for line in done.stdout.decode().split("\n") if line]

@@ -1,0 +1,121 @@
+"""What every kind of sandbox promises (`include/proven/sandboxes/contract.py`), on real MariaDB and real MySQL."""
+
+from __future__ import annotations
+
+import datetime
+import time
+
+import pytest
+
+from include.proven.errors import SandboxError
+from include.proven.manifest import Server
+from tests.sandboxes.kinds import Case, a_server
+
+NAME = "proven-20261121t043600z-drill-1c9e22ab"
+OTHER = NAME[:-1]
+"""Not another drill's name by chance: a name of which ours is a continuation must be left alone."""
+
+
+def test_create_returns_a_server_of_the_flavour_that_answers(case: Case) -> None:
+    version = case.ask(case.create(NAME), "SELECT VERSION()")[0][0]
+    assert ("MariaDB" in version) == (case.flavour == "mariadb")
+
+
+def test_creating_a_name_again_returns_the_one_that_is_there(case: Case) -> None:
+    first = case.create(NAME)
+    case.ask(first, "CREATE DATABASE seen")
+    again = case.create(NAME)
+    assert again == first == case.sandbox.endpoint(NAME)
+    assert ["seen"] in case.ask(again, "SHOW DATABASES")
+
+
+def test_destroy_leaves_nothing_and_a_second_finds_nothing(case: Case) -> None:
+    case.create(NAME)
+    assert case.sandbox.destroy(NAME) is True
+    assert case.sandbox.destroy(NAME) is False
+    assert list(case.sandbox.find()) == []
+    with pytest.raises(SandboxError, match="there is no"):
+        case.sandbox.endpoint(NAME)
+
+
+def test_destroy_matches_names_exactly(case: Case) -> None:
+    case.create(NAME)
+    assert case.sandbox.destroy(OTHER) is False
+    case.sandbox.endpoint(NAME)
+
+
+def test_find_lists_whole_sandboxes_with_their_lifetime(case: Case) -> None:
+    before = datetime.datetime.now(datetime.UTC)
+    case.create(NAME)
+    (found,) = case.sandbox.find()
+    assert found.name == NAME
+    assert before <= found.created_at <= datetime.datetime.now(datetime.UTC)
+    assert found.expires_at - found.created_at == datetime.timedelta(hours=12)
+
+
+def test_nothing_runs_by_itself_and_nothing_is_logged_for_replicas(case: Case) -> None:
+    endpoint = case.create(NAME)
+    scheduler = {"mariadb": "OFF", "mysql": "DISABLED"}[case.flavour]
+    assert case.ask(endpoint, "SELECT @@log_bin, @@event_scheduler, @@local_infile") == [["0", scheduler, "0"]]
+    replication = "SHOW ALL SLAVES STATUS" if case.flavour == "mariadb" else "SHOW REPLICA STATUS"
+    assert case.ask(endpoint, replication) == []
+
+
+def test_events_of_the_source_are_kept_and_do_not_fire(case: Case) -> None:
+    endpoint = case.create(NAME)
+    case.ask(endpoint, "CREATE DATABASE s; CREATE TABLE s.t (i INT)")
+    case.ask(endpoint, "CREATE EVENT s.e ON SCHEDULE EVERY 1 SECOND DO INSERT s.t VALUES (1)")
+    time.sleep(2.5)
+    assert case.ask(endpoint, "SELECT event_name FROM information_schema.events; SELECT COUNT(*) FROM s.t") == [["e"], ["0"]]
+
+
+def test_no_account_but_root_by_socket_is_there_at_first(case: Case) -> None:
+    accounts = case.ask(case.create(NAME), "SELECT user, host FROM mysql.user WHERE user NOT LIKE 'm%.%'")
+    assert accounts == [["root", "localhost"]]
+
+
+def test_settings_of_the_source_hold_in_the_sandbox(case: Case) -> None:
+    endpoint = case.create(
+        NAME,
+        sql_mode="ANSI_QUOTES,NO_ENGINE_SUBSTITUTION",
+        lower_case_table_names="1",
+        character_set_server="latin1",
+        collation_server="latin1_german2_ci",
+        time_zone="+02:00",
+        explicit_defaults_for_timestamp="0",
+    )
+    names = "sql_mode lower_case_table_names character_set_server collation_server time_zone explicit_defaults_for_timestamp"
+    (row,) = case.ask(endpoint, "SELECT " + ", ".join(f"@@GLOBAL.{name}" for name in names.split()))
+    assert row == ["ANSI_QUOTES,NO_ENGINE_SUBSTITUTION", "1", "latin1", "latin1_german2_ci", "+02:00", "0"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [a_server("mariadb", "10.6.20-MariaDB"), a_server("mysql", "8.0.40"), a_server("mariadb", "9.7.4-MariaDB")],
+    ids=lambda server: server.version,
+)
+def test_other_series_leaves_the_drill_unproven_and_says_so(case: Case, wrong: Server) -> None:
+    with pytest.raises(SandboxError, match=rf"the source was (MariaDB|MySQL) {wrong.version}") as caught:
+        case.sandbox.create(NAME, wrong, data_bytes=1000)
+    assert caught.value.verdict == "unproven"
+    assert caught.value.hint
+    assert list(case.sandbox.find()) == []
+
+
+def test_no_space_is_found_out_before_anything_is_built(case: Case) -> None:
+    with pytest.raises(SandboxError, match=r"no space for the sandbox in .*: needs 2,500,000\.6 GB, has ") as caught:
+        case.create(NAME, data_bytes=10**15)
+    assert caught.value.verdict == "unproven"
+    assert list(case.sandbox.find()) == []
+
+
+def test_setting_that_a_manifest_cannot_hold_builds_nothing(case: Case) -> None:
+    with pytest.raises(SandboxError, match="setting sql_mode"):
+        case.create(NAME, sql_mode="x --skip-grant-tables")
+    assert list(case.sandbox.find()) == []
+
+
+@pytest.mark.parametrize("name", ["", "..", "proven-../x", "shop", "proven-X", "proven-a/b"])
+def test_name_that_is_none_of_ours_is_refused(case: Case, name: str) -> None:
+    with pytest.raises(SandboxError, match="is no name of a sandbox"):
+        case.sandbox.destroy(name)
