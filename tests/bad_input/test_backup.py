@@ -12,6 +12,7 @@ import pytest
 
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import FleetFiles, MakeFleet
+from tests.servers.gnupg import Home, NewHome
 from tests.servers.swift import Swift
 from tests.servers.traces import nothing_runs, nothing_stored
 
@@ -70,16 +71,26 @@ def test_missing_key(files: FleetFiles, swift: Swift) -> None:
     refuse(files, swift, "nobody@proven.invalid")
 
 
-def test_expired_key(files: FleetFiles, swift: Swift, expired_key: str) -> None:
-    files.document["gnupg"]["recipients"] = [expired_key]
-    files.write()
+def test_expired_key(files: FleetFiles, swift: Swift, new_home: NewHome) -> None:
+    home = new_home()
+    expired = home.new_key("old@proven.invalid", at="20200101T000000", expires="1y")
+    use_keys(files, home, recipients=[expired], signer=home.new_key("signer@proven.invalid"))
     refuse(files, swift, "expired")
 
 
-def test_untrusted_key(files: FleetFiles, swift: Swift, untrusted_key: str) -> None:
-    files.document["gnupg"]["recipients"] = [untrusted_key]
-    files.write()
+def test_untrusted_key(files: FleetFiles, swift: Swift, new_home: NewHome) -> None:
+    home, elsewhere = new_home(), new_home()
+    stranger = elsewhere.new_key("stranger@proven.invalid")
+    home.gpg("--import", content=elsewhere.gpg("--export", stranger))
+    use_keys(files, home, recipients=[stranger], signer=home.new_key("signer@proven.invalid"))
     refuse(files, swift, "trust")
+
+
+def test_a_signer_without_its_private_key(files: FleetFiles, swift: Swift) -> None:
+    """The escrow's private half lies in a safe: whatever it signs can't come from here."""
+    files.document["gnupg"]["signer"] = "escrow@proven.invalid"
+    files.write()
+    refuse(files, swift, "escrow@proven.invalid")
 
 
 def test_store_refuses_the_password(files: FleetFiles, swift: Swift) -> None:
@@ -89,22 +100,29 @@ def test_store_refuses_the_password(files: FleetFiles, swift: Swift) -> None:
 
 
 def test_store_forbids_the_account(files: FleetFiles, swift: Swift) -> None:
-    account = swift.raw().get_auth()[0]
-    files.connections["swift"] |= {
-        "login": swift.connection(1).login,
-        "password": swift.connection(1).password,
-        "extra": {"storage_url": account},
-    }
+    guest = swift.connection(2)
+    files.connections["swift"] |= {"login": guest.login, "password": guest.password}
     files.write()
     refuse(files, swift, "403")
 
 
 def test_store_is_full(files: FleetFiles, start_swift: Callable[..., Swift]) -> None:
+    """Swift's disks are full: found before the source is touched."""
     full = start_swift(reserve="100%")
     stored = full.connection()
     files.connections["swift"] |= {"host": stored.host, "login": stored.login, "password": stored.password}
     files.write()
-    refuse(files, full, "507")
+    done = files.run("backup", "shop")
+    assert done.returncode == 1
+    assert "full" in done.stderr
+    assert "HINT: " in done.stderr
+    nothing_runs(files)
+
+
+def test_quota_is_used_up_in_the_middle(files: FleetFiles, swift: Swift) -> None:
+    """The store takes records, but not the parts: what was sent is removed again."""
+    swift.raw().put_container(f"{files.container}_segments", {"X-Container-Meta-Quota-Bytes": "1000"})
+    refuse(files, swift, "413", "dump.sql")
 
 
 def test_missing_tool(files: FleetFiles, swift: Swift, tmp_path: pathlib.Path) -> None:
@@ -122,6 +140,13 @@ def test_dump_tool_older_than_the_server(
     files.document["tools"].insert(0, str(old.parent))
     files.write()
     refuse(files, swift, "older", source.version.split("-")[0])
+
+
+def use_keys(files: FleetFiles, home: Home, *, recipients: list[str], signer: str) -> None:
+    """Let the fleet use another GnuPG home."""
+    files.document["gnupg"] = {"home": str(home.path), "recipients": recipients, "signer": signer}
+    files.gpg_home = home.path
+    files.write()
 
 
 def path_without(program: str, folder: pathlib.Path) -> str:

@@ -36,6 +36,8 @@ class FleetFiles:
     connections: dict[str, dict[str, Any]]
     gpg_home: pathlib.Path
     container: str
+    scratch: pathlib.Path
+    """$TMPDIR of every process of this fleet: it marks them."""
 
     @property
     def variables(self) -> dict[str, str]:
@@ -45,6 +47,7 @@ class FleetFiles:
             "PROVEN_CONNECTIONS": str(self.folder / "connections.json"),
             "PROVEN_GNUPG_HOME": str(self.gpg_home),
             "PROVEN_HOME": str(self.folder / "state"),
+            "TMPDIR": str(self.scratch),
         }
 
     def write(self) -> None:
@@ -92,7 +95,17 @@ def closed_port() -> int:
 
 
 @pytest.fixture
-def make_fleet(tmp_path: pathlib.Path, swift: Swift, gpg_home: DemoKeys, sandbox_directory: pathlib.Path) -> MakeFleet:
+def scratch() -> Iterator[pathlib.Path]:
+    """Give a directory for temporary files, with a path short enough for the sockets of gpg."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="proven-scratch-"))
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def make_fleet(
+    tmp_path: pathlib.Path, swift: Swift, gpg_home: DemoKeys, sandbox_directory: pathlib.Path, scratch: pathlib.Path
+) -> MakeFleet:
     """Give `make_fleet(source, schemas=[…], name="shop", endpoint=pager.url)`: one database on a container of its own."""
 
     def make(
@@ -114,7 +127,7 @@ def make_fleet(tmp_path: pathlib.Path, swift: Swift, gpg_home: DemoKeys, sandbox
             "pages": {"routes": {"oncall": {"kind": "pagerduty", "connection": "pager", "endpoint": endpoint}}},
             "databases": {name: _database(source, **database)},
         }
-        files = FleetFiles(tmp_path, document, connections, gpg_home.home, container)
+        files = FleetFiles(tmp_path, document, connections, gpg_home.home, container, scratch)
         files.write()
         return files
 

@@ -66,8 +66,9 @@ SwiftFactory = Callable[..., Swift]
 
 
 def new_settings(**changes: Any) -> Settings:
-    """Return settings with two accounts and random passwords; the server goes when the test process goes."""
-    accounts = tuple(Account(name, "backup", secrets.token_hex(8)) for name in ("proven", "stranger"))
+    """Return settings with two accounts and a guest; passwords are random, and the server goes when the test process goes."""
+    owners = tuple(Account(name, "backup", secrets.token_hex(8)) for name in ("proven", "stranger"))
+    accounts = (*owners, Account("proven", "guest", secrets.token_hex(8), owner=False))
     return Settings(accounts=accounts, parent=os.getpid(), **changes)
 
 

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import pathlib
-import tempfile
 
 from tests.servers.fleets import FleetFiles
 from tests.servers.swift import Swift
 
-TOOLS = ("mariadb-dump", "mysqldump", "zstd", "gpg", "mariadb", "mysql")
 
-
-def command_lines() -> list[str]:
-    """Return the command line of every process."""
-    lines = []
+def processes_of(files: FleetFiles) -> list[str]:
+    """Return the command lines of all processes that work for this fleet: agents, their tools, and sandboxes."""
+    sandboxes = files.document["sandboxes"]["local"]["directory"].encode()
+    mark = f"TMPDIR={files.scratch}".encode()
+    found = []
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                lines.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip())
+                command, environment = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
             except OSError:
                 continue  # it ended while we looked
-    return lines
+            if sandboxes in command or mark in environment.split(b"\0"):
+                found.append(command.replace(b"\0", b" ").decode(errors="replace"))
+    return found
 
 
 def nothing_runs(files: FleetFiles) -> None:
     """Fail if an agent, one of its tools or a sandbox is still there, or a directory of theirs."""
-    sandboxes = pathlib.Path(files.document["sandboxes"]["local"]["directory"])
-    assert not list(sandboxes.glob("proven-*"))
-    assert not [line for line in command_lines() if str(sandboxes) in line]
-    assert not [line for line in command_lines() if "proven-agent" in line]
-    assert not list(pathlib.Path(tempfile.gettempdir()).glob("proven-agent-*/keys*"))
+    assert processes_of(files) == []
+    assert not list(pathlib.Path(files.document["sandboxes"]["local"]["directory"]).glob("proven-*"))
+    assert not list(files.scratch.iterdir())
 
 
 def nothing_stored(files: FleetFiles, swift: Swift) -> None:

@@ -83,7 +83,7 @@ class SwiftStore(Model):
     kind: Literal["swift"]
     """OpenStack Swift."""
     connection: Text
-    """Airflow connection id: host = auth URL, login, password; extra: `auth_version` (1, 2, 3), project and domains."""
+    """Airflow connection id: host = auth URL, login, password; extra: `auth_version` (1, 3), project and domains."""
     container: Text
     """Name of the container. It must exist."""
     prefix: Annotated[str, pydantic.StringConstraints(pattern=r"^([^/\s]+(/[^/\s]+)*)?$")] = ""

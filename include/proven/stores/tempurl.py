@@ -16,9 +16,12 @@ from typing import Any
 import requests
 
 from include.proven import errors
+from include.proven.stores import swift_client
 from include.proven.stores.contract import SignedRequest
 
 TIMEOUT_SECONDS = 30
+FULL = (413, 503, 507)
+HINT = "The proxy's pipeline must hold tempurl and slo, and its clock must be right."
 
 KEY_HEADERS = ("x-account-meta-temp-url-key", "x-account-meta-temp-url-key-2")
 
@@ -55,7 +58,7 @@ def send(request: SignedRequest, content: bytes = b"") -> bytes:
         raise errors.StoreError(
             f"swift: {request.method} by TempURL: {answer.status_code} {answer.reason}",
             detail=f"X-Trans-Id {answer.headers.get('X-Trans-Id', '')}",
-            hint="The proxy's pipeline must hold tempurl and slo, and its clock must be right.",
+            hint=swift_client.HINTS[answer.status_code] if answer.status_code in FULL else HINT,
         )
     return answer.content
 

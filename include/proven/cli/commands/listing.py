@@ -10,6 +10,7 @@ import datetime
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from include.proven import installation, progress
 from include.proven.catalog import Catalog
@@ -65,5 +66,5 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         age = progress.format_seconds((now - datetime.datetime.fromisoformat(taken)).total_seconds()) if taken else "?"
         style = OUTCOME_STYLE.get(row["verdict"], "")
         stored = progress.format_bytes(row["bytes"]) if "bytes" in row else "?"
-        table.add_row(row["database"], row["recovery_point"], age, stored, f"[{style}]{row['verdict']}[/]", row["reason"])
+        table.add_row(row["database"], row["recovery_point"], age, stored, Text(row["verdict"], style), Text(row["reason"]))
     return table

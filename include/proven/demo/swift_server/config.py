@@ -17,11 +17,13 @@ PASSWORD = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """One account of tempauth with its one user, who owns it."""
+    """One user of tempauth, and the account that the user owns, or at least may log in to."""
 
     account: str
     user: str
     password: str = dataclasses.field(repr=False)
+    owner: bool = True
+    """Without it the user may log in, and nothing more."""
 
     def __post_init__(self) -> None:
         if not WORD.fullmatch(self.account) or not WORD.fullmatch(self.user) or not PASSWORD.fullmatch(self.password):
@@ -160,7 +162,10 @@ def write_configuration(root: pathlib.Path, settings: Settings, ports: Mapping[s
             pipeline=PIPELINE,
             reserve=settings.reserve,
             manifest_segments=settings.manifest_segments,
-            users="\n".join(f"user_{user.account}_{user.user} = {user.password} .admin" for user in settings.accounts),
+            users="\n".join(
+                f"user_{user.account}_{user.user} = {user.password}{' .admin' if user.owner else ''}"
+                for user in settings.accounts
+            ),
         )
         write_private(root / f"etc/{name}-server.conf", text)
 
