@@ -95,8 +95,18 @@ def test_server_is_unprivileged_and_reaches_no_network(case: Case) -> None:
         assert status["Groups"].strip() == ""
     assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
     assert status["NoNewPrivs"].strip() == "1" or os.geteuid() != 0
-    for protocol in ("tcp", "tcp6", "udp", "udp6"):
-        assert len(pathlib.Path(f"/proc/{pid}/net/{protocol}").read_text().splitlines()) == 1, f"{protocol}: header only"
+    if servers.without_network():
+        assert pathlib.Path(f"/proc/{pid}/ns/net").readlink() != pathlib.Path("/proc/self/ns/net").readlink()
+    assert not sockets_of(pid) & network_sockets(pid)
+
+
+def sockets_of(pid: int) -> set[str]:
+    return {str(handle.readlink()) for handle in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def network_sockets(pid: int) -> set[str]:
+    tables = [pathlib.Path(f"/proc/{pid}/net/{name}").read_text() for name in ("tcp", "tcp6", "udp", "udp6")]
+    return {f"socket:[{line.split()[9]}]" for table in tables for line in table.splitlines()[1:]}
 
 
 def test_nobody_else_may_read_the_data(case: Case) -> None:
