@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.servers import missing
@@ -15,7 +17,9 @@ pytest_plugins = [
 ]
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say last which real servers were not had: what was not tried must not look like what passed."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say last, after pytest's own summary, which servers were not had: untried must not look like passed."""
+    yield
     for name, reason in missing.NOT_HAD.items():
         terminalreporter.write_line(f"NOT TRIED: {name}: {reason}", red=True, bold=True)
