@@ -95,6 +95,7 @@ def _facts(facts: Iterator[tuple[str, str]]) -> Table:
 
 def _checks(checks: Sequence[Check]) -> Table:
     table = Table("", "check", "seen", "time", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.columns[1].max_width, table.columns[2].overflow, table.columns[3].no_wrap = 24, "fold", True
     for check in checks:
         mark = Text(MARK[check.outcome], style=OUTCOME_STYLE[check.outcome])
         shown = check.differences[:DIFFERENCES_SHOWN]

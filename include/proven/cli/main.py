@@ -18,6 +18,7 @@ import rich_argparse
 import include.proven
 from include.proven.cli import display
 from include.proven.cli.commands import ALL
+from include.proven.demo import environment
 from include.proven.errors import ConfigError, ProvenError
 
 DONE, FAILED, NOT_TRIED = 0, 1, 2
@@ -53,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = build_parser().parse_args(argv)
+    environment.adopt()
     # a terminated command cleans up as an interrupted one does: sandboxes destroyed, parts removed
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -35,6 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
         display.print_json(rows)
     else:
         display.results.print(_table(rows) if rows else "no recovery points")
+        for row in rows:
+            if row["reason"]:
+                display.results.print(f"{row['recovery_point']}: {row['reason']}", style="dim", markup=False, highlight=False)
     return 1 if any(row["verdict"] == "untrusted" for row in rows) else 0
 
 
@@ -59,12 +62,14 @@ def _row(catalog: Catalog, database: str, point: str) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("database", "recovery point", "data age", "stored", "verdict", "", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in ("database", "recovery point", "data age", "stored", "verdict"):
+        table.add_column(title, no_wrap=True)
     now = datetime.datetime.now(datetime.UTC)
     for row in rows:
         taken = row.get("snapshot_at")
         age = progress.format_seconds((now - datetime.datetime.fromisoformat(taken)).total_seconds()) if taken else "?"
-        style = OUTCOME_STYLE.get(row["verdict"], "")
         stored = progress.format_bytes(row["bytes"]) if "bytes" in row else "?"
-        table.add_row(row["database"], row["recovery_point"], age, stored, Text(row["verdict"], style), Text(row["reason"]))
+        verdict = Text(row["verdict"], OUTCOME_STYLE.get(row["verdict"], ""))
+        table.add_row(row["database"], row["recovery_point"], age, stored, verdict)
     return table
