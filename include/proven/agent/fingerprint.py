@@ -12,7 +12,7 @@ table as an exact decimal: the order of rows does not matter, two equal rows cou
 moves to another row or column changes the sum. MySQL 9.7 has neither MD5() nor SHA1() any more; SHA2() is everywhere.
 
 Restored text and source text are compared byte by byte in the column's own character set, whatever the session speaks.
-FLOAT is taken as the server prints it (6 digits): no dump tool carries more.
+FLOAT is taken as the server prints it (6 digits), and minus zero as zero: no dump tool carries more.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from .errors import AgentError
 ALGORITHM = "sha256-sum-v1"
 
 AS_PRINTED = frozenset({
-    "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double",
+    "tinyint", "smallint", "mediumint", "int", "bigint", "decimal",
     "year", "date", "time", "datetime", "timestamp",
 })  # fmt: skip
+INEXACT = frozenset({"float", "double"})
 SHORT = frozenset({"char", "varchar", "binary", "varbinary", "enum", "set"})
 """A row of them can't be longer than 64 KiB, far below max_allowed_packet, above which CONCAT turns into NULL."""
 
@@ -144,6 +145,8 @@ def value_text(column: Column) -> str:
     name = names.quote(column.name)
     if column.type in AS_PRINTED:
         return f"IFNULL({name}, 'N')" if column.nullable else name
+    if column.type in INEXACT:
+        return f"IFNULL(IF({name} = 0, '0', {name}), 'N')"
     if column.type == "bit":
         return f"IFNULL({name} + 0, 'N')" if column.nullable else f"{name} + 0"
     if column.type not in SHORT:

@@ -18,6 +18,7 @@ KINDS = ("schemas", "tables", "sequences", "views", "routines", "triggers", "eve
 """`passing_events` end by themselves: a server drops or disables them when their time is over, before the drill or in it."""
 
 AUTO_INCREMENT = re.compile(r" AUTO_INCREMENT=\d+")
+CHARACTER_SET = re.compile(r" CHARACTER SET \w+(?= COLLATE \w)")
 EVENT_STATUS = re.compile(r"\b(ENABLE|DISABLE(?: ON (?:SLAVE|REPLICA))?)(?=(?: COMMENT '(?:[^']|'')*')? DO )")
 SECRET = re.compile(r"\b(AS|USING|PASSWORD) ('(?:[^'\\]|\\.|'')*'|0x[0-9A-Fa-f]+)")
 COLUMNS = re.compile(r"\((`[^)]*`)\)")
@@ -41,8 +42,17 @@ def take(session: Session, flavour: str, schemas: list[str]) -> dict[str, Defini
     for definition in accounts.define(session, flavour, schemas):
         name = definition.account.sql
         found["accounts"][name] = hide_secrets(definition.create, name)
-        found["grants"][name] = "\n".join(sorted(normalise_grant(grant) for grant in definition.grants))
+        found["grants"][name] = "\n".join(sorted({normalise_grant(grant) for grant in definition.grants}))
     return found
+
+
+def normalise_table(definition: str) -> str:
+    """Return a CREATE TABLE without what may differ between equal tables.
+
+    The AUTO_INCREMENT counter moves on outside of every snapshot; the dump has one that is high enough for its rows. Once
+    loaded from a dump, MySQL names the character set beside every collation, which implies it.
+    """
+    return CHARACTER_SET.sub("", AUTO_INCREMENT.sub("", definition))
 
 
 def normalise_grant(grant: str) -> str:
@@ -88,9 +98,9 @@ def _take_tables(session: Session, schema: str) -> dict[str, Definitions]:
             # the value it has reached moves on while the dump is taken, outside of every snapshot: only the definition is taken
             found["sequences"][names.display(schema, name)] = _text(_show(session, f"SEQUENCE {path}")[1:2], schema, name)
         else:
-            # the counter too moves on outside of the snapshot; the dump has one that is high enough for the dumped rows
-            definition = _text(_show(session, f"TABLE {path}")[1:2], schema, name)
-            found["tables"][names.display(schema, name)] = AUTO_INCREMENT.sub("", definition)
+            found["tables"][names.display(schema, name)] = normalise_table(
+                _text(_show(session, f"TABLE {path}")[1:2], schema, name)
+            )
     return found
 
 
