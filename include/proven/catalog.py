@@ -17,7 +17,7 @@ from typing import TypeVar
 import pydantic
 
 from include.proven import errors, ids
-from include.proven.encryption import Keyring
+from include.proven.encryption.keyring import Keyring
 from include.proven.manifest import FORMAT, Manifest, Record
 from include.proven.proof.verdict import Check, Step, Verdict
 from include.proven.stores.contract import Store

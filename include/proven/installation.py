@@ -11,9 +11,10 @@ import functools
 import pathlib
 from collections.abc import Callable
 
-from include.proven import connections, encryption, engines, sandboxes, stores
+from include.proven import connections, engines, sandboxes, stores
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
+from include.proven.encryption import keyring
 from include.proven.engines.contract import Engine
 from include.proven.fleet import load, model
 from include.proven.sandboxes.contract import Endpoint, Sandbox
@@ -33,9 +34,9 @@ class Installation:
     """Called with every secret before it is used: Airflow's `mask_secret` at the edge."""
 
     @functools.cached_property
-    def keyring(self) -> encryption.Keyring:
+    def keyring(self) -> keyring.Keyring:
         """The GnuPG keys."""
-        return encryption.Keyring(self.fleet.gnupg)
+        return keyring.Keyring(self.fleet.gnupg)
 
     def database(self, name: str) -> model.Database:
         """Return the database of that exact name. Raise ConfigError, with a suggestion, if there is none."""

@@ -10,8 +10,9 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from include.proven import agent_client, encryption, engines, progress
+from include.proven import agent_client, engines, progress
 from include.proven.agent import protocol
+from include.proven.encryption import keyring
 from include.proven.errors import ConfigError
 from include.proven.installation import Installation
 from include.proven.manifest import Artifact, Manifest
@@ -90,7 +91,7 @@ def _open_artifact(installation: Installation, manifest: Manifest, artifact: Art
     store = installation.catalog(manifest.database).store
     key = f"{manifest.database}/{manifest.recovery_point}/{artifact.name}"
     request = store.presign_get(key)
-    session_key = installation.keyring.session_key(store.read_start(key, encryption.START_BYTES))
+    session_key = installation.keyring.session_key(store.read_start(key, keyring.START_BYTES))
     installation.hide(session_key)
     return protocol.RestoreArtifact(
         name=artifact.name,

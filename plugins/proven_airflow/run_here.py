@@ -1,6 +1,6 @@
 """Runs DAGs in this process, one after the other, without any of Airflow's daemons: `python -m proven_airflow.run_here DAG …`.
 
-Needs Airflow's environment (`include.proven.airflow_home.airflow_environment`), its database, and `plugins/` on PYTHONPATH.
+Needs Airflow's environment (`include.proven.local_airflow.home`), its database, and `plugins/` on PYTHONPATH.
 Exits with 0 if every run ended green, else with 1. For a display: where `$PROVEN_PROGRESS` names a file, each change of a
 task's state is appended to it beside the progress (`watching`): `{"task": …, "state": "running" | "success" | "failed"}`.
 """

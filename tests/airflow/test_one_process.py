@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from include.proven.airflow_home import LocalAirflow
+from include.proven.local_airflow.home import LocalAirflow
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import FleetFiles, MakeFleet
 from tests.servers.traces import nothing_runs

@@ -11,7 +11,7 @@ import pytest
 
 from include.proven import errors
 from include.proven.catalog import Catalog
-from include.proven.encryption import Keyring
+from include.proven.encryption.keyring import Keyring
 from include.proven.proof.verdict import Check, Step
 from tests.catalog.records import DRILL, POINTS, manifest, verdict
 from tests.servers.gnupg import NewHome

@@ -8,7 +8,7 @@ import pytest
 
 from include.proven import errors
 from include.proven.demo.keys import DemoKeys
-from include.proven.encryption import Keyring
+from include.proven.encryption.keyring import Keyring
 from tests.servers.gnupg import Home, NewHome
 
 ALICE = "Alice <alice@proven.invalid>"

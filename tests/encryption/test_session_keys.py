@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from include.proven import errors, gpg
+from include.proven import errors
 from include.proven.demo.keys import DemoKeys, create_demo_keys
-from include.proven.encryption import START_BYTES, Keyring
+from include.proven.encryption import gpg
+from include.proven.encryption.keyring import START_BYTES, Keyring
 from include.proven.fleet import model
 from tests.servers.gnupg import Home, NewHome
 

@@ -8,7 +8,7 @@ import pytest
 
 from include.proven import errors
 from include.proven.demo.keys import DemoKeys
-from include.proven.encryption import Keyring
+from include.proven.encryption.keyring import Keyring
 from tests.servers.gnupg import Home, NewHome
 
 MANIFEST = b'{"recovery_point": "20261121T043512Z-full-7f3a9c01"}\n'

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from include.proven import airflow_home
+from include.proven.local_airflow import home
 from include.proven.pages.kinds import KINDS
 from tests.servers.pager import ROUTING_KEY, Pager
 
@@ -41,10 +41,10 @@ databases:
 
 
 @pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> airflow_home.LocalAirflow:
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> home.LocalAirflow:
     """An Airflow with a database and nothing that runs."""
     state = tmp_path_factory.mktemp("state")
-    prepared = airflow_home.LocalAirflow(state)
+    prepared = home.LocalAirflow(state)
     prepared.prepare()
     connections = state / "connections.json"
     connections.write_text(json.dumps({"pagerduty": {"conn_type": "generic", "password": ROUTING_KEY}}))
@@ -54,7 +54,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> airflow_home.LocalAirfl
 
 
 @pytest.fixture(scope="module")
-def web(airflow: airflow_home.LocalAirflow) -> Iterator[str]:
+def web(airflow: home.LocalAirflow) -> Iterator[str]:
     """Airflow's web server; the value is its address."""
     argv = [sys.executable, "-m", "airflow", "api-server"]
     process = subprocess.Popen(argv, env=airflow.environment(), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -77,13 +77,13 @@ def answers(url: str) -> bool:
         return False
 
 
-def log_in(airflow: airflow_home.LocalAirflow) -> httpx.Client:
+def log_in(airflow: home.LocalAirflow) -> httpx.Client:
     user, password = airflow.login
     answer = httpx.post(f"{airflow.url}/auth/token", json={"username": user, "password": password})
     return httpx.Client(base_url=airflow.url, cookies={"_token": answer.raise_for_status().json()["access_token"]})
 
 
-def test_one_failure_is_one_incident_with_its_reason_and_its_runbook(airflow: airflow_home.LocalAirflow, pager: Pager) -> None:
+def test_one_failure_is_one_incident_with_its_reason_and_its_runbook(airflow: home.LocalAirflow, pager: Pager) -> None:
     state = airflow.home.parent
     own = {"PROVEN_FLEET": str(state / "fleet.yaml"), "PAGER": pager.url}
     path = f"{ROOT}:{ROOT / 'plugins'}"
@@ -107,7 +107,7 @@ def test_one_failure_is_one_incident_with_its_reason_and_its_runbook(airflow: ai
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_page_leads_to_its_runbook(web: str, airflow: airflow_home.LocalAirflow, kind: str) -> None:
+def test_a_page_leads_to_its_runbook(web: str, airflow: home.LocalAirflow, kind: str) -> None:
     with log_in(airflow) as browser:
         answer = browser.get(f"/proven/runbooks/{kind}")
         index = browser.get("/proven/runbooks/")
@@ -131,12 +131,12 @@ def test_nothing_is_shown_to_whoever_is_not_logged_in(web: str, path: str) -> No
 
 
 @pytest.mark.parametrize("path", ["no-such-kind", "..%2F..%2Ffleet.yaml", "backup-failed.md"])
-def test_only_runbooks_are_shown(web: str, airflow: airflow_home.LocalAirflow, path: str) -> None:
+def test_only_runbooks_are_shown(web: str, airflow: home.LocalAirflow, path: str) -> None:
     with log_in(airflow) as browser:
         assert browser.get(f"/proven/runbooks/{path}").status_code == 404
 
 
-def test_the_menu_of_the_ui_leads_to_the_runbooks(web: str, airflow: airflow_home.LocalAirflow) -> None:
+def test_the_menu_of_the_ui_leads_to_the_runbooks(web: str, airflow: home.LocalAirflow) -> None:
     with log_in(airflow) as browser:
         token = browser.cookies["_token"]
         plugins = (

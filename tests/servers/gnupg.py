@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from include.proven import gpg
 from include.proven.demo.keys import DemoKeys, create_demo_keys
-from include.proven.encryption import Keyring
+from include.proven.encryption import gpg
+from include.proven.encryption.keyring import Keyring
 from include.proven.fleet import model
 
 

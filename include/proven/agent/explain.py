@@ -21,7 +21,7 @@ COMMAND_DENIED = re.compile(
 DATABASE_DENIED = re.compile(r"to database '([^']+)'")
 
 UNREACHABLE = frozenset({2002, 2003, 2005, 2026})
-LOST = frozenset({2006, 2013, 2055, 1053, 1927})
+LOST = frozenset({1053, 1317, 1927, 2006, 2013, 2055})
 NO_SPACE = frozenset({1021, 1114, 1041, 1037, 1038})
 DENIED = frozenset({1045, 1698, 1251})
 MISSING_PRIVILEGE = frozenset({1044, 1142, 1143, 1227, 1370, 1419})

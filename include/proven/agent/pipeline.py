@@ -38,9 +38,13 @@ class _Link:
         self.ended = False
         self.error: BaseException | None = None
 
-    def follows(self) -> bool:
-        """Say whether it has only lost its reader."""
-        return isinstance(self.error, BrokenPipeError)
+
+class _LostReaderError(Exception):
+    """A process says that its reader has gone; if nobody else failed, `error` says it as well as can be."""
+
+    def __init__(self, error: AgentError) -> None:
+        super().__init__(error.what)
+        self.error = error
 
 
 class Pipeline:
@@ -59,9 +63,10 @@ class Pipeline:
             status = process.wait()
             if status == 0 or process.killed:
                 return
+            error = explain(process, status)
             if status == -signal.SIGPIPE or any(words in process.last_words() for words in BROKEN_PIPE):
-                raise BrokenPipeError(process.name)
-            raise explain(process, status)
+                raise _LostReaderError(error)
+            raise error
 
         self._processes.append(process)
         self._links.append(_Link(process.name, watch))
@@ -109,12 +114,14 @@ class Pipeline:
 
     def _find_cause(self) -> BaseException:
         """Return the failure that lies farthest upstream and did not just lose its reader."""
-        failed = [link for link in self._links if link.error is not None]
-        causes = [link.error for link in failed if not link.follows()]
-        if causes and causes[0] is not None:
-            return causes[0]
-        name = failed[-1].name
-        return AgentError("tool", f"{name}: the next program ended before it had read everything")
+        failures = [(link.name, link.error) for link in self._links if link.error is not None]
+        for _, error in failures:
+            if not isinstance(error, (_LostReaderError, BrokenPipeError)):
+                return error
+        for _, error in failures:
+            if isinstance(error, _LostReaderError):
+                return error.error
+        return AgentError("tool", f"{failures[-1][0]}: the next program ended before it had read everything")
 
     def _kill(self) -> None:
         for process in self._processes:

@@ -8,7 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from include.proven import errors, gpg
+from include.proven import errors
+from include.proven.encryption import gpg
 
 BACKUP = "Proven backup <backup@proven.invalid>"
 ESCROW = "Proven escrow <escrow@proven.invalid>"

@@ -140,6 +140,8 @@ def _not_covered(manifest: Manifest, expected_checks: Sequence[str]) -> Iterator
         yield f"One moment for all: tables outside of the snapshot (MyISAM, Aria …): {_list(loose)}."
     if floats := sorted(name for name, text in inventory.get("tables", {}).items() if FLOAT_COLUMN.search(text)):
         yield f"FLOAT beyond 6 digits, which no dump carries: {_list(floats)}."
+    if versioned := sorted(name for name, text in inventory.get("tables", {}).items() if "WITH SYSTEM VERSIONING" in text):
+        yield f"Past rows of system-versioned tables: {_list(versioned)}."
     if inventory.get("sequences"):
         yield f"How far sequences have counted: {_list(sorted(inventory['sequences']))}."
     if inventory.get("passing_events"):

@@ -14,10 +14,11 @@ import subprocess
 import sys
 import time
 
-from include.proven import airflow_home, installation, progress, report
+from include.proven import installation, progress, report
 from include.proven.cli import display, following
 from include.proven.demo import environment
 from include.proven.errors import ToolError
+from include.proven.local_airflow import home
 from include.proven.proof.verdict import EXIT_STATUS, Verdict
 
 NAME = "demo"
@@ -57,7 +58,7 @@ def say(line: str) -> None:
 
 def _prove(demo: environment.Demo) -> Verdict:
     """Run the DAGs and return the verdict that the drill has stored. Raise ToolError, with the log's end, if there is none."""
-    airflow = airflow_home.LocalAirflow(demo.state, environment=demo.variables())
+    airflow = home.LocalAirflow(demo.state, environment=demo.variables())
     airflow.prepare(report=say)
     say(f"running the DAGs {' and '.join(DAGS)} in Airflow")
     started = time.time()
@@ -73,7 +74,7 @@ def _prove(demo: environment.Demo) -> Verdict:
     return verdicts[-1]
 
 
-def _run_dags(airflow: airflow_home.LocalAirflow, log: pathlib.Path, events: pathlib.Path) -> int:
+def _run_dags(airflow: home.LocalAirflow, log: pathlib.Path, events: pathlib.Path) -> int:
     variables = airflow.environment()
     variables["PYTHONPATH"] = os.pathsep.join([variables["PYTHONPATH"], variables["AIRFLOW__CORE__PLUGINS_FOLDER"]])
     variables["PROVEN_PROGRESS"] = str(events)

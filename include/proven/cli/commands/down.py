@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from include.proven import airflow_home
 from include.proven.cli import display
 from include.proven.demo import environment
+from include.proven.local_airflow import home
 
 NAME = "down"
 
@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Stop everything."""
     demo = environment.open_demo()
     stopped = [
-        name for name, was_running in (("Airflow", airflow_home.LocalAirflow(demo.state).stop()), *demo.stop()) if was_running
+        name for name, was_running in (("Airflow", home.LocalAirflow(demo.state).stop()), *demo.stop()) if was_running
     ]
     if arguments.remove_data:
         demo.remove()

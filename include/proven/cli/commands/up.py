@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from include.proven import airflow_home
 from include.proven.cli import display
 from include.proven.demo import environment
+from include.proven.local_airflow import home
 
 NAME = "up"
 
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Start what is not running and print where to look."""
     demo = environment.open_demo()
     demo.start(megabytes=arguments.megabytes, report=_say)
-    airflow = airflow_home.LocalAirflow(demo.state, port=arguments.port, environment=demo.variables())
+    airflow = home.LocalAirflow(demo.state, port=arguments.port, environment=demo.variables())
     airflow.start(report=_say)
     user, password = airflow.login
     if arguments.json:

@@ -22,9 +22,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from include.proven import airflow_api, daemons, errors
+from include.proven import daemons, errors
+from include.proven.local_airflow import api
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 COMPONENTS: dict[str, list[str]] = {
     "api-server": [],
     "scheduler": ["--skip-serve-logs"],
@@ -108,7 +109,7 @@ class LocalAirflow:
         self._state = state.resolve()
         self._wanted_port = port
         self._extra = dict(environment or {})
-        self._client: airflow_api.Client | None = None
+        self._client: api.Client | None = None
 
     @property
     def port(self) -> int:
@@ -174,13 +175,13 @@ class LocalAirflow:
     def health(self) -> dict[str, str]:
         """Return the state of `metadatabase`, `scheduler`, `dag_processor` and `triggerer`: `healthy` or another word."""
         # The HTTP status is 200 even with a dead scheduler, so the JSON is what counts.
-        parts = airflow_api.request("GET", f"{self.url}/api/v2/monitor/health")
+        parts = api.request("GET", f"{self.url}/api/v2/monitor/health")
         return {name: str(part.get("status")) for name, part in parts.items()}
 
-    def api(self, method: airflow_api.Method, path: str, body: Any = None) -> Any:
+    def api(self, method: api.Method, path: str, body: Any = None) -> Any:
         """Call the REST API, logged in: `api("GET", "/api/v2/dags")`. Return its JSON. Raise AirflowApiError if it refuses."""
         if self._client is None or self._client.url != self.url:
-            self._client = airflow_api.Client(self.url, *self.login)
+            self._client = api.Client(self.url, *self.login)
         return self._client.call(method, path, body)
 
     def log_tail(self, component: str, lines: int = 20) -> str:
@@ -224,7 +225,7 @@ class LocalAirflow:
     def _health_or_nothing(self) -> dict[str, str]:
         try:
             return self.health()
-        except airflow_api.AirflowApiError:
+        except api.AirflowApiError:
             return {}
 
     def _stop(self) -> bool:

@@ -14,8 +14,8 @@ import jwt
 import pytest
 
 from include.proven import errors
-from include.proven.airflow_api import AirflowApiError, Client
-from include.proven.airflow_home import LocalAirflow
+from include.proven.local_airflow.api import AirflowApiError, Client
+from include.proven.local_airflow.home import LocalAirflow
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A small client of Airflow's REST API, for the Airflow that `airflow_home` starts on this machine."""
+"""A small client of Airflow's REST API, for the Airflow that `home.py` starts on this machine."""
 
 from __future__ import annotations
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime
 import functools
 
-from include.proven import errors, gpg, public_keys
+from include.proven import errors
+from include.proven.encryption import gpg, public_keys
+from include.proven.encryption.public_keys import PublicKey
 from include.proven.fleet import model
-from include.proven.public_keys import PublicKey
 
 START_BYTES = 256 * 1024
 """How much of an artifact `session_key` wants. gpg must have the first whole chunk of the encrypted packet (8 KiB with 2.2)."""

@@ -1,0 +1,1 @@
+"""GnuPG: whose keys may read the backups, who signs for them, and the session keys that a sandbox gets."""
