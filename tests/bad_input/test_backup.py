@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from include.proven.engines.grants import PRIVILEGES
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import FleetFiles, MakeFleet
 from tests.servers.gnupg import Home, NewHome
@@ -57,6 +58,37 @@ def test_unknown_schema(files: FleetFiles, swift: Swift) -> None:
     files.document["databases"]["shop"]["schemas"] = ["no_such_schema"]
     files.write()
     refuse(files, swift, "no_such_schema")
+
+
+@pytest.mark.parametrize("privilege", ["TRIGGER", "EVENT", "SHOW VIEW"])
+def test_an_account_that_would_miss_objects(files: FleetFiles, swift: Swift, source: DatabaseServer, privilege: str) -> None:
+    """The dump tools leave out triggers that the account may not see, and exit with 0."""
+    granted = sorted({*PRIVILEGES} - {privilege})
+    source.sql(
+        f"CREATE USER blind@'127.0.0.1' IDENTIFIED BY 'kept-quiet'; GRANT {', '.join(granted)} ON *.* TO blind@'127.0.0.1';"
+        "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON proven_canary.* TO blind@'127.0.0.1'"
+    )
+    files.connections["source"] |= {"login": "blind", "password": "kept-quiet"}
+    files.write()
+    try:
+        refuse(files, swift, privilege, "GRANT")
+    finally:
+        source.sql("DROP USER blind@'127.0.0.1'")
+
+
+def test_privileges_through_a_role_count(files: FleetFiles, source: DatabaseServer) -> None:
+    source.sql(
+        f"CREATE ROLE sees; GRANT {', '.join(PRIVILEGES)} ON *.* TO sees; GRANT ALL ON proven_canary.* TO sees;"
+        "CREATE USER roled@'127.0.0.1' IDENTIFIED BY 'roled'; GRANT sees TO roled@'127.0.0.1';"
+        f"SET DEFAULT ROLE sees {'FOR' if source.flavour == 'mariadb' else 'TO'} roled@'127.0.0.1'"
+    )
+    files.connections["source"] |= {"login": "roled", "password": "roled"}
+    files.write()
+    try:
+        done = files.run("backup", "shop")
+        assert done.returncode == 0, done.stderr
+    finally:
+        source.sql("DROP USER roled@'127.0.0.1'; DROP ROLE sees")
 
 
 def test_unknown_connection(files: FleetFiles, swift: Swift) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
-from . import accounts, canary, client, dumping, fingerprint, inventory, processes, sealing, server, snapshot
+from . import accounts, canary, client, dumping, fingerprint, inventory, privileges, processes, sealing, server, snapshot
 from .context import Context, peak_rss_bytes
 from .outgoing import Outgoing, Write
 from .pipeline import Pipeline, copy, widen
@@ -59,6 +59,7 @@ class Backup:
         dumping.check_version(self._tools, described, self._context.commands)
         server.steady(reader, described["flavour"])
         schemas = server.choose_schemas(reader, self._job["schemas"], self._job["canary"])
+        privileges.require(reader, described["flavour"], schemas)
         row = canary.write(reader, self._job["recovery_point"]) if self._job["canary"] else None
         self._result |= {"server": described, "schemas": schemas, "canary": row}
 
