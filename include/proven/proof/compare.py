@@ -115,9 +115,16 @@ def _kind(kind: str, source: dict[str, str], copy: dict[str, str]) -> Iterator[s
 
 def _difference(source: str, copy: str) -> str:
     """Return the changed lines of two definitions, `- source` and `+ restored`, on one line."""
-    lines = [line for line in difflib.ndiff(source.splitlines(), copy.splitlines()) if line[:2] in ("- ", "+ ")]
-    shown = [f"{line[0]} {line[2:].strip()[:200]}" for line in lines[:MOST_LINES]]
+    # the last column of a table has no comma: its neighbour's removal is no change of it
+    lines = _changed_lines(source.replace(",\n", "\n"), copy.replace(",\n", "\n")) or _changed_lines(source, copy)
+    shown = [f"{line[0]} {line[1:].strip()[:200]}" for line in lines[:MOST_LINES]]
     return " … ".join([*shown, f"and {len(lines) - MOST_LINES} more lines"] if len(lines) > MOST_LINES else shown)
+
+
+def _changed_lines(source: str, copy: str) -> list[str]:
+    lines = difflib.unified_diff(source.splitlines(), copy.splitlines(), n=0, lineterm="")
+    # the first two name files
+    return [line for line in list(lines)[2:] if line[0] in "-+"]
 
 
 def _answer(name: str, differences: list[str], figure: str, hint: str, *, data: bool = False) -> Check:
