@@ -32,7 +32,7 @@ INSERT INTO t (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, hidden) VALUES
   (4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
   (5, 'twin', 'twin', 'twin', 'twin', 'twin', 1, 1, NULL, NULL, 1, NULL, NULL, NULL, NULL, 7),
   (5, 'twin', 'twin', 'twin', 'twin', 'twin', 1, 1, NULL, NULL, 1, NULL, NULL, NULL, NULL, 7),
-  (6, 'N', '1,N', '4e', 'N', 'N', 0, 0, NULL, NULL, 0, '"N"', NULL, 'x', 'p,q', 0);
+  (6, 'N', '1,N', X'ff00', 'N', 'N', 0, 0, NULL, NULL, 0, '"N"', NULL, 'x', 'p,q', 0);
 """
 
 CHANGES = {
@@ -40,6 +40,7 @@ CHANGES = {
     "trailing space": "UPDATE t SET b = 'one ' WHERE a = 1",
     "one byte of latin1": "UPDATE t SET c = 'eîns' WHERE a = 1",
     "one byte of binary": "UPDATE t SET d = X'756e70' WHERE a = 1",
+    "a byte that is a letter in no text": "UPDATE t SET d = X'fe00' WHERE a = 6",
     "one letter of text": "UPDATE t SET e = 'une' WHERE a = 1",
     "one byte of a blob": "UPDATE t SET f = X'4a' WHERE a = 1",
     "last digit": "UPDATE t SET g = 1.5000000001 WHERE a = 1",
