@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import pathlib
 import re
 import subprocess
@@ -10,7 +11,7 @@ from typing import Any
 
 from include.proven.agent import protocol
 from include.proven.agent.protocol import Endpoint, Tools
-from tests.agent.object_server import ObjectServer
+from tests.agent.object_server import ObjectServer, sign
 
 SESSION_KEY = re.compile(r"session key: '(\d+:[0-9A-F]+)'")
 
@@ -69,16 +70,41 @@ def restore_job(
     """Return the job that restores what a backup's result describes."""
     artifacts = []
     for artifact in result["artifacts"]:
-        request = objects.sign(artifact["name"])
-        signed = {"method": request.method, "url": request.url, "headers": request.headers}
-        key = keys.session_key(objects.whole(artifact["name"]))
-        artifacts.append({**artifact, "request": signed, "session_key": key})
-    return {
-        "protocol": protocol.VERSION,
-        "job": "restore",
-        "target": target,
-        "output": output,
-        "tools": tools,
-        "artifacts": artifacts,
-        "parallel": 4,
+        request = dataclasses.asdict(sign(objects.url, artifact["name"]))
+        artifacts.append({**artifact, "request": request, "session_key": keys.session_key(objects.whole(artifact["name"]))})
+    job = {"protocol": protocol.VERSION, "job": "restore", "target": target, "output": output, "tools": tools}
+    return {**job, "artifacts": artifacts, "parallel": 4}
+
+
+def seal(plain: bytes, objects: ObjectServer, keys: Keys, *, part_bytes: int = 256 * 1024) -> dict[str, Any]:
+    """Store any text as a dump artifact, compressed and encrypted by the real tools, and return a result that describes it."""
+    squeezed = subprocess.run(["zstd", "-q", "-c"], input=plain, capture_output=True, check=True).stdout
+    return seal_raw(squeezed, plain, objects, keys, part_bytes=part_bytes)
+
+
+def seal_raw(
+    squeezed: bytes, plain: bytes, objects: ObjectServer, keys: Keys, *, part_bytes: int = 256 * 1024
+) -> dict[str, Any]:
+    """Do `seal` with any bytes in place of the compressed stream."""
+    options = ["--trust-model", "always", "-z", "0", "--recipient", "backup@example.org", "--encrypt"]
+    return store(keys.gpg(*options, data=squeezed).stdout, plain, objects, part_bytes=part_bytes)
+
+
+def store(sealed: bytes, plain: bytes, objects: ObjectServer, *, part_bytes: int = 256 * 1024) -> dict[str, Any]:
+    """Store bytes as an artifact in parts and return a result whose checksums are theirs."""
+    pieces = [sealed[start : start + part_bytes] for start in range(0, len(sealed), part_bytes)]
+    name = "dump.sql.zst.gpg"
+    objects.parts[name] = dict(enumerate(pieces, 1))
+    parts = [
+        {"number": number, "bytes": len(piece), "sha256": hashlib.sha256(piece).hexdigest(), "md5": ""}
+        for number, piece in enumerate(pieces, 1)
+    ]
+    artifact = {
+        "name": name,
+        "role": "dump",
+        "bytes": len(sealed),
+        "sha256": hashlib.sha256(sealed).hexdigest(),
+        "parts": parts,
     }
+    plainly = {"plain_bytes": len(plain), "plain_sha256": hashlib.sha256(plain).hexdigest(), "end_marker": "-- Dump completed"}
+    return {"artifacts": [{**artifact, **plainly}]}

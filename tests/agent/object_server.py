@@ -20,6 +20,13 @@ from include.proven.stores.contract import SignedRequest
 RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 
 
+def sign(url: str, artifact: str, number: int = 0) -> SignedRequest:
+    """Return the PUT of one part, or the GET of the whole for number 0. The signature is a secret that no message may show."""
+    if number:
+        return SignedRequest("PUT", f"{url}/{artifact}/{number}?signature=SECRET", {"ETag": "{md5}", "X-Signed": "yes"})
+    return SignedRequest("GET", f"{url}/{artifact}?signature=SECRET", {})
+
+
 class ObjectServer(http.server.ThreadingHTTPServer):
     """Objects in memory under `/<artifact>`, their parts under `/<artifact>/<number>`.
 
@@ -37,7 +44,7 @@ class ObjectServer(http.server.ThreadingHTTPServer):
         self.seen: list[tuple[str, str, int | str]] = []
         self.signed: list[tuple[str, list[int]]] = []
         self.speed = 0.0
-        """Bytes per second of every GET; 0: no limit."""
+        """Bytes per second of every request; 0: no limit."""
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def whole(self, artifact: str) -> bytes:
@@ -73,7 +80,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         fault = self._fault(f"{artifact}/{number}")
         if fault == "unread":
             return self._refuse(507)
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self._read_body()
         if fault is not None:
             return self._act(fault, body)
         md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
@@ -81,6 +88,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self._refuse(422)
         self.server.parts[artifact][int(number)] = body
         return self._answer(201, b"", {"ETag": f'"{md5}"'})
+
+    def _read_body(self) -> bytes:
+        left, pieces = int(self.headers["Content-Length"]), []
+        while left and (piece := self.rfile.read(min(left, 65536))):
+            pieces.append(piece)
+            left -= len(piece)
+            if self.server.speed:
+                time.sleep(len(piece) / self.server.speed)
+        return b"".join(pieces)
 
     def do_GET(self) -> None:
         """Return a range of a whole object."""

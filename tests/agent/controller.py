@@ -1,0 +1,15 @@
+"""A controller in a process of its own, to be killed: `python -m tests.agent.controller < {"url": …, "job": …}`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from include.proven import agent_client
+from tests.agent.object_server import sign
+
+if __name__ == "__main__":
+    order = json.load(sys.stdin)
+    agent_client.run(
+        order["job"], presign=lambda artifact, numbers: [sign(order["url"], artifact, number) for number in numbers]
+    )
