@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import pathlib
+from collections.abc import Iterator
 
 import pytest
 
 from include.proven import agent_client
 from include.proven.demo.shop import writer
+from include.proven.errors import SourceError
 from include.proven.proof import checks
 from include.proven.proof.compare import compare_fingerprints, compare_inventories
 from tests.proof.copies import Pair, take_fingerprint, take_inventory
@@ -19,18 +21,29 @@ SCHEMAS = ["shop", "shop-archive"]
 CHECKS = pathlib.Path(__file__).parents[2] / "include" / "checks" / "shop"
 
 
+DROP = "DROP DATABASE IF EXISTS shop; DROP DATABASE IF EXISTS `shop-archive`"
+
+
+@pytest.fixture
+def shop_to_damage(mariadb_source: DatabaseServer) -> Iterator[DatabaseServer]:
+    mariadb_source.run(mariadb_source.tools["client"], mariadb_source.admin, write("mariadb", 2)[1])
+    yield mariadb_source
+    mariadb_source.sql(DROP)
+
+
 def write(flavour: str, megabytes: int, seed: int = 1) -> tuple[writer.ShopSummary, bytes]:
     out = io.BytesIO()
     return writer.write_shop(out, flavour=flavour, megabytes=megabytes, seed=seed), out.getvalue()
 
 
 @pytest.fixture(scope="module")
-def shop(source: DatabaseServer) -> writer.ShopSummary:
+def shop(source: DatabaseServer) -> Iterator[writer.ShopSummary]:
     """A shop of about 3 MB on the source."""
     summary, text = write(source.flavour, 3)
     done = source.run(source.tools["client"], source.admin, text)
     assert done.returncode == 0, done.stderr.decode()
-    return summary
+    yield summary
+    source.sql(DROP)
 
 
 @pytest.mark.parametrize("flavour", ["mariadb", "mysql"])
@@ -87,15 +100,14 @@ def test_every_check_of_the_shop_passes(source: DatabaseServer, shop: writer.Sho
         ("DROP VIEW shop.revenue", None),
     ],
 )
-def test_checks_of_the_shop_notice(mariadb_source: DatabaseServer, damage: str, noticed_by: str | None) -> None:
-    mariadb_source.run(mariadb_source.tools["client"], mariadb_source.admin, write("mariadb", 2)[1])
-    mariadb_source.sql(damage)
+def test_checks_of_the_shop_notice(shop_to_damage: DatabaseServer, damage: str, noticed_by: str | None) -> None:
+    shop_to_damage.sql(damage)
     known = {check.name: check for check in checks.load_checks(CHECKS)}
     if noticed_by:
-        assert ask(mariadb_source, known[noticed_by]) == "fail"
+        assert ask(shop_to_damage, known[noticed_by]) == "fail"
     else:
-        with pytest.raises(Exception, match="references invalid"):
-            ask(mariadb_source, known["reports open"])
+        with pytest.raises(SourceError, match="references invalid"):
+            ask(shop_to_damage, known["reports open"])
 
 
 def ask(server: DatabaseServer, check: checks.UserCheck) -> str:

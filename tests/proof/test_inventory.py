@@ -14,7 +14,7 @@ from include.proven.agent import accounts, inventory
 from include.proven.agent.errors import AgentError
 from include.proven.agent.protocol import Endpoint
 from include.proven.proof.compare import compare_inventories
-from tests.proof.copies import open_session, take_inventory
+from tests.proof.copies import Pair, open_session, take_inventory
 from tests.servers.databases import DatabaseServer
 
 OBJECTS = """
@@ -125,3 +125,19 @@ def test_a_definition_that_is_kept_back_is_an_error(source: DatabaseServer, sche
         source.sql("DROP USER blind@'127.0.0.1'")
     assert caught.value.kind == "source"
     assert "SHOW VIEW" in caught.value.detail + caught.value.hint
+
+
+def test_accounts_of_host_names_are_restored_where_names_are_not_resolved(pair: Pair) -> None:
+    # every server here runs with skip_name_resolve, as sandboxes do
+    schema = pair.source.fresh_schema("hosts")
+    pair.source.sql("CREATE USER far@'db1.example.com' IDENTIFIED BY 'x'; GRANT SELECT ON *.* TO far@'db1.example.com'")
+    pair.copy([schema])
+    before = take_inventory(pair.source, schema)
+    assert "`far`@`db1.example.com`" in before["accounts"]
+    assert compare_inventories(before, take_inventory(pair.twin, schema)).differences == []
+    # MariaDB, once it has read its tables again, ignores such an account
+    pair.source.sql("FLUSH PRIVILEGES")
+    there = "`far`@`db1.example.com`" in take_inventory(pair.source, schema)["accounts"]
+    assert there == (pair.source.flavour == "mysql")
+    table = "mysql.user" if there else "mysql.global_priv"
+    pair.source.sql(f"DELETE FROM {table} WHERE User = 'far'; FLUSH PRIVILEGES")

@@ -25,7 +25,6 @@ DEFAULT_ROLE = re.compile(rf" DEFAULT ROLE ((?:,?\s*{QUOTED}@{QUOTED})+)")
 OBJECT = re.compile(
     rf"(?:GRANT|REVOKE) .*? ON (?:(?:TABLE|PROCEDURE|FUNCTION|PACKAGE BODY|PACKAGE) )?{QUOTED}\.{QUOTED} (?:TO|FROM) "
 )
-HOST_NAME = re.compile(r"(?=.*[^0-9.])[^:%_/]+")
 NOTHING = re.compile(r"^GRANT USAGE ON \*\.\* TO \S+$")
 
 
@@ -98,15 +97,12 @@ def define(session: Session, flavour: str, schemas: list[str]) -> list[Definitio
 
 def _list_accounts(session: Session, flavour: str) -> list[Account]:
     # is_role exists on MariaDB only; a role of MySQL is a locked account
-    role = "is_role" if flavour == "mariadb" else "'N'"
-    # a server without name resolution ignores accounts of host names: they stand in the table and yet do not exist
-    grantee = r"CONCAT('\'', User, '\'@\'', Host, '\'')"
-    loaded = f" WHERE is_role = 'Y' OR {grantee} IN (SELECT GRANTEE FROM information_schema.USER_PRIVILEGES)"
-    rows = session.query(f"SELECT User, Host, {role} FROM mysql.user" + (loaded if flavour == "mariadb" else ""))
-    accounts = [Account(names.spell(user), host or "", is_role == "Y") for user, host, is_role in rows]
-    if session.query("SELECT @@skip_name_resolve + 0")[0][0] == "1":
-        # such a server has not loaded accounts of host names: nobody can log in by one, and SHOW GRANTS denies them
-        accounts = [one for one in accounts if not HOST_NAME.fullmatch(one.host) or one.host == "localhost"]
+    is_role = "is_role" if flavour == "mariadb" else "'N'"
+    rows = session.query(f"SELECT User, Host, {is_role} FROM mysql.user")
+    # without name resolution MariaDB does not load accounts of host names: they stand in the table, and SHOW GRANTS denies them
+    loaded = {row[0] for row in session.query("SELECT DISTINCT GRANTEE FROM information_schema.USER_PRIVILEGES")}
+    accounts = [Account(names.spell(user), host or "", role == "Y") for user, host, role in rows]
+    accounts = [one for one in accounts if one.is_role or f"'{one.user}'@'{one.host}'" in loaded]
     return sorted((one for one in accounts if (one.user, one.host) not in OWN_ACCOUNTS), key=lambda one: (one.user, one.host))
 
 
