@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from include.proven import agent_client
+from include.proven.agent.client import Session
+from include.proven.agent.processes import CommandLog
 from include.proven.manifest import Artifact, Command, Server, Stage
 from tests.agent.jobs import Keys, backup_job, restore_job
 from tests.agent.object_server import ObjectServer
@@ -46,14 +48,14 @@ def inspect(source: DatabaseServer, schemas: list[str], *take: str) -> dict[str,
 def test_what_is_restored_is_what_was_there_while_others_wrote(
     source: DatabaseServer, shop: str, objects: ObjectServer, keys: Keys
 ) -> None:
-    stop = threading.Event()
+    stop, written = threading.Event(), [0]
+    session = Session(source.tools, source.admin, CommandLog())
 
     def write() -> None:
-        # both rows or none: a dump and a fingerprint of two different moments would not agree
+        # a commit every millisecond or so: a dump and a fingerprint of two different moments would not agree
         while not stop.is_set():
-            source.sql(
-                "INSERT INTO ledger (amount) SELECT 7 FROM orders LIMIT 50; INSERT INTO orders (note) VALUES ('more')", shop
-            )
+            session.execute(f"INSERT INTO `{shop}`.ledger (amount) VALUES (7)")
+            written[0] += 1
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -62,13 +64,14 @@ def test_what_is_restored_is_what_was_there_while_others_wrote(
     finally:
         stop.set()
         writer.join()
+        session.close()
     source.drop_schemas()
     restored = agent_client.run(restore_job(result, objects, keys, source.tools, source.admin))
     seen = inspect(source, result["schemas"], "fingerprint", "inventory", "canary")
 
     digests = {name: (table["rows"], table["digest"]) for name, table in result["fingerprint"]["tables"].items()}
     assert digests == {name: (table["rows"], table["digest"]) for name, table in seen["fingerprint"]["tables"].items()}
-    assert digests[f"{shop}.orders"][0] >= 3 * 2**13
+    assert 0 < digests[f"{shop}.ledger"][0] < written[0]
     assert seen["inventory"]["triggers"] == result["inventory"]["triggers"]
     assert seen["canary"]["recovery_point"] == "20261121T043512Z-full-7f3a9c01"
     assert restored["plain_bytes"] == sum(artifact["plain_bytes"] for artifact in result["artifacts"])

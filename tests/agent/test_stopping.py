@@ -87,13 +87,19 @@ def nothing_left(pids: set[int], scratch: pathlib.Path, seconds: float = 10.0) -
     assert list(scratch.iterdir()) == []
 
 
+def freeze_in_the_middle(process: subprocess.Popen[bytes], tool: str) -> set[int]:
+    """Stop a tool in the middle of its work, so that no broken pipe can end it, and return all that runs below `process`."""
+    processes.wait_until(lambda: {tool, "gpg", "zstd"} <= processes.programs(process.pid))
+    pids = processes.children(process.pid)
+    frozen = [pid for pid in pids if processes.program(pid) == tool]
+    assert frozen
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    return pids
+
+
 def kill_in_the_middle(controller: subprocess.Popen[bytes], tool: str, scratch: pathlib.Path) -> None:
-    """Freeze the tool in the middle of its work, kill the controller, and see that everything goes, the frozen tool too."""
-    processes.wait_until(lambda: {tool, "gpg", "zstd"} <= processes.programs(controller.pid))
-    pids = processes.children(controller.pid)
-    for pid in pids:
-        if processes.program(pid) == tool:
-            os.kill(pid, signal.SIGSTOP)
+    pids = freeze_in_the_middle(controller, tool)
     controller.send_signal(signal.SIGKILL)
     controller.wait()
     nothing_left(pids, scratch)
@@ -117,8 +123,7 @@ def test_kill_9_of_the_agent_itself_takes_its_tools_along(
     dump_job: dict[str, Any], objects: ObjectServer, launch: Launcher, tmp_path: pathlib.Path
 ) -> None:
     agent = launch.agent(dump_job)
-    processes.wait_until(lambda: "mariadb-dump" in processes.programs(agent.pid))
-    pids = processes.children(agent.pid)
+    pids = freeze_in_the_middle(agent, "mariadb-dump")
     agent.kill()
     agent.communicate()
     processes.wait_until(lambda: not any(processes.program(pid) for pid in pids), 10.0)
