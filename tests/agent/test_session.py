@@ -97,13 +97,13 @@ def test_a_missing_privilege_says_which_grant(source: DatabaseServer) -> None:
 def test_a_lock_that_is_held_by_another(source: DatabaseServer) -> None:
     schema = source.fresh_schema()
     source.sql("CREATE TABLE t (id INT)", schema)
+    impatient = {
+        "mariadb": f"SET STATEMENT lock_wait_timeout=1 FOR ALTER TABLE `{schema}`.t ADD x INT",
+        "mysql": f"SELECT /*+ SET_VAR(lock_wait_timeout=1) */ * FROM `{schema}`.t",
+    }
     with connect(source) as holder:
         holder.execute(f"LOCK TABLES `{schema}`.t WRITE")
-        error = (
-            fails(source, f"SET STATEMENT lock_wait_timeout=1 FOR ALTER TABLE `{schema}`.t ADD x INT")
-            if (source.flavour == "mariadb")
-            else fails(source, f"SELECT /*+ SET_VAR(lock_wait_timeout=1) */ * FROM `{schema}`.t")
-        )
+        error = fails(source, impatient[source.flavour])
         assert "waited too long for a lock" in error.what
         assert "SHOW PROCESSLIST" in error.hint
 

@@ -22,6 +22,7 @@ DATABASE_DENIED = re.compile(r"to database '([^']+)'")
 
 UNREACHABLE = frozenset({2002, 2003, 2005, 2026})
 LOST = frozenset({1053, 1317, 1927, 2006, 2013, 2055})
+WAITED = frozenset({1205, 1969, 3024})
 NO_SPACE = frozenset({1021, 1114, 1041, 1037, 1038})
 DENIED = frozenset({1045, 1698, 1251})
 MISSING_PRIVILEGE = frozenset({1044, 1142, 1143, 1227, 1370, 1419})
@@ -65,7 +66,7 @@ def source_error(doing: str, words: str, endpoint: Endpoint) -> AgentError:
     elif code in MISSING_PRIVILEGE:
         what = f"{server}: {doing} lacks a privilege"
         hint = grant_hint(words, endpoint["user"])
-    elif code in (1205, 1969, 3024):
+    elif code in WAITED:
         what = f"{server}: {doing} waited too long for a lock"
         hint = (
             "Find what holds it (SHOW PROCESSLIST: a long query, a backup, DDL), or raise `lock_time_limit` in the fleet file."

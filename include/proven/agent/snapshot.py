@@ -12,6 +12,7 @@ import threading
 import time
 from types import TracebackType
 
+from . import explain
 from .client import Session
 from .errors import AgentError
 
@@ -51,7 +52,7 @@ class Lock:
         try:
             self._session.execute(statement)
         except AgentError as error:
-            if not self._overran and "too long for a lock" not in error.what:
+            if not self._overran and explain.error_code(error.detail) not in explain.WAITED:
                 raise
             hint = "Find what holds it up (SHOW PROCESSLIST: long queries, DDL), or raise `lock_time_limit` in the fleet file."
             what = f"the read lock {what}, within {self._limit:g} s; nothing is locked any more"
