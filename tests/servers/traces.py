@@ -32,8 +32,8 @@ def nothing_runs(files: FleetFiles) -> None:
 
 
 def nothing_stored(files: FleetFiles, swift: Swift) -> None:
-    """Fail if the store holds any object or part of this fleet."""
+    """Fail if the store holds any object or part of this fleet, but for the record of an open page."""
     for container in (files.container, f"{files.container}_segments"):
         there = {entry["name"] for entry in swift.raw().get_account()[1]}
         if container in there:
-            assert swift.names(container) == []
+            assert [name for name in swift.names(container) if "/pages/" not in name] == []
