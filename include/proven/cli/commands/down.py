@@ -19,9 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Stop everything."""
     demo = environment.open_demo()
-    stopped = [
-        name for name, was_running in (("Airflow", home.LocalAirflow(demo.state).stop()), *demo.stop()) if was_running
-    ]
+    stopped = [name for name, was_running in (("Airflow", home.LocalAirflow(demo.state).stop()), *demo.stop()) if was_running]
     if arguments.remove_data:
         demo.remove()
     if arguments.json:
