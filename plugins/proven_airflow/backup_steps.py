@@ -38,12 +38,13 @@ def back_up(recovery_point: str, outlet_events: Any = None) -> None:
 
 @task
 def clear_up(recovery_point: str) -> None:
-    """Remove what an unfinished backup has left, and fail unless the recovery point stands.
+    """Remove what an unfinished backup has left, and fail unless the backup is done and its drill is told.
 
     With `on_failure_fail_dagrun` Airflow takes a run's colour from its teardown alone: what the teardown says must be what
     became of the backup.
     """
-    database = identity.database_of(get_current_context())
+    context = get_current_context()
+    database = identity.database_of(context)
     catalog = open_installation().catalog(database)
     if removed := backup.discard(catalog, database, recovery_point):
         time.sleep(LATE_PARTS_SECONDS)
@@ -53,3 +54,16 @@ def clear_up(recovery_point: str) -> None:
             f"no recovery point {recovery_point}; {removed} objects and parts of it were removed",
             hint="The log of the task back_up says why. If it was killed, its log just ends.",
         )
+    if _state(context, "back_up") != "success":
+        raise StoppedError(
+            f"recovery point {recovery_point} stands, but the task was ended before it could trigger the drill",
+            hint=f"Trigger {identity.drill_dag(database)}: by hand it drills the latest.",
+        )
+
+
+def _state(context: Any, task_id: str) -> str | None:
+    """Return the state of another task of the same run."""
+    run = context["run_id"]
+    states = context["ti"].get_task_states(dag_id=context["dag"].dag_id, task_ids=[task_id], run_ids=[run])
+    found: str | None = states.get(run, {}).get(task_id)
+    return found

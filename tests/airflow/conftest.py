@@ -27,6 +27,12 @@ SHOP = """
 CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, note VARCHAR(40));
 INSERT INTO orders (note) VALUES ('first'), (NULL), ('second');
 """
+SETTINGS = {
+    "AIRFLOW__CORE__PARALLELISM": "4",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    # a task that is marked failed hears of it with its next heartbeat
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+}
 BIG = """
 CREATE TABLE noise (id INT PRIMARY KEY, a VARBINARY(1024));
 INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_80000;
@@ -54,14 +60,14 @@ def house(
         sandboxes = stack.enter_context(tempfile.TemporaryDirectory(prefix="proven-sandboxes-", dir="/var/tmp"))
         files = make_house_fleet(folder, mariadb_source, swift, gpg_home, pager, pathlib.Path(sandboxes))
         stack.enter_context(pytest.MonkeyPatch.context()).setenv("PROVEN_CONNECTIONS", files.variables["PROVEN_CONNECTIONS"])
-        settings = {"AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20", "AIRFLOW__CORE__PARALLELISM": "4"}
-        airflow = LocalAirflow(folder / "state", environment=files.variables | settings)
+        airflow = LocalAirflow(folder / "state", environment=files.variables | SETTINGS)
         watchman = Watchman()
         stack.callback(watchman.stop)
         stack.callback(airflow.stop)
         airflow.start()
         house = House(airflow, files, mariadb_source, swift, pager, watchman)
-        wait_for(lambda: len(airflow.api("GET", "/api/v2/dags")["dags"]) == 7, "the seven DAGs")
+        wait_for(lambda: len(house.call("GET", "/api/v2/dags")["dags"]) == 7, "the seven DAGs")
+        house.pause("backup__clock")
         yield house
 
 

@@ -12,6 +12,7 @@ import pytest
 from include.proven.local_airflow.home import LocalAirflow
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import FleetFiles, MakeFleet
+from tests.servers.swift import Swift
 from tests.servers.traces import nothing_runs
 
 CHECKOUT = pathlib.Path(__file__).parents[2]
@@ -55,3 +56,17 @@ def test_backup_and_drill_end_proven(files: FleetFiles, monkeypatch: pytest.Monk
     assert {"build", "restore", "check fingerprint", "check objects", "check canary", "verdict", "destroy"} <= set(ended)
     assert {event["task"] for event in events if "bytes" in event} == {"back_up", "restore"}
     nothing_runs(files)
+
+
+def test_a_backup_that_takes_too_long_is_stopped_and_leaves_nothing(
+    files: FleetFiles, swift: Swift, mariadb_source: DatabaseServer
+) -> None:
+    (schema,) = files.document["databases"]["shop"]["schemas"]
+    mariadb_source.sql("CREATE TABLE noise AS SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_60000", schema)
+    files.document["databases"]["shop"]["backup_time_limit"] = "1s"
+    files.write()
+    done = run_here(files, "backup__shop")
+    assert done.returncode == 1
+    assert "AirflowTaskTimeout" in done.stdout
+    nothing_runs(files)
+    assert [name for name in swift.names(files.container) if "/pages/" not in name] == []
