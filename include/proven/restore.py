@@ -16,6 +16,7 @@ from include.proven.encryption import keyring
 from include.proven.errors import ConfigError
 from include.proven.installation import Installation
 from include.proven.manifest import Artifact, Manifest
+from include.proven.stores.contract import SignedRequest
 
 
 def load_into(
@@ -30,7 +31,8 @@ def load_into(
     Raise IntegrityError or LoadError where the recovery point is to blame, another ProvenError where it is not.
     """
     artifacts = [_open_artifact(installation, manifest, artifact) for artifact in manifest.artifacts]
-    return agent_client.run(_job(installation, manifest, artifacts, target=target), on_progress=on_progress)
+    job = _job(installation, manifest, artifacts, target=target)
+    return agent_client.run(job, presign=_renew(installation, manifest), on_progress=on_progress)
 
 
 def load_into_empty(
@@ -68,7 +70,8 @@ def write_sql(
     folder.mkdir(parents=True, exist_ok=True)
     for file, artifact in zip(files, manifest.artifacts, strict=True):
         opened = [_open_artifact(installation, manifest, artifact)]
-        agent_client.run(_job(installation, manifest, opened, output=str(file.resolve())), on_progress=on_progress)
+        job = _job(installation, manifest, opened, output=str(file.resolve()))
+        agent_client.run(job, presign=_renew(installation, manifest), on_progress=on_progress)
     return files
 
 
@@ -86,10 +89,24 @@ def schemas_of(installation: Installation, target: protocol.Endpoint) -> list[st
     return [row[0] for row in agent_client.run(job)["rows"]]
 
 
+def _renew(installation: Installation, manifest: Manifest) -> agent_client.Presign:
+    """Return what gives the agent a fresh URL when one has expired: a restore may take longer than a URL lives."""
+    store = installation.catalog(manifest.database).store
+
+    def presign(artifact: str, numbers: Sequence[int]) -> list[SignedRequest]:
+        return [store.presign_get(_key(manifest, artifact)) for _ in numbers]
+
+    return presign
+
+
+def _key(manifest: Manifest, artifact: str) -> str:
+    return f"{manifest.database}/{manifest.recovery_point}/{artifact}"
+
+
 def _open_artifact(installation: Installation, manifest: Manifest, artifact: Artifact) -> protocol.RestoreArtifact:
     """Return an artifact as a job takes it: a read URL and the key that opens it and nothing else."""
     store = installation.catalog(manifest.database).store
-    key = f"{manifest.database}/{manifest.recovery_point}/{artifact.name}"
+    key = _key(manifest, artifact.name)
     request = store.presign_get(key)
     session_key = installation.keyring.session_key(store.read_start(key, keyring.START_BYTES))
     installation.hide(session_key)

@@ -1,0 +1,1 @@
+"""Restores by the library: what the command line and the DAGs build on."""
