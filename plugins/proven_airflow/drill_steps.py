@@ -45,6 +45,8 @@ def choose(params: Any = None, triggering_asset_events: Any = None) -> str:
     context = get_current_context()
     installation = open_installation()
     database = identity.database_of(context)
+    if strange := set(context["dag_run"].conf or {}) - set(params):
+        raise ConfigError(f"the form has no field {', '.join(sorted(strange))}", hint=f"It has: {', '.join(params) or 'none'}.")
     events = triggering_asset_events.get(identity.asset(installation.fleet, database), [])
     wish = max((event.extra["recovery_point"] for event in events), default=params.get("recovery_point", "latest"))
     chosen = installation.catalog(database).choose(database, wish)
@@ -117,7 +119,7 @@ def destroy() -> None:
     installation, this = _this_drill()
     found = aftermath.stored_verdict(installation, this)
     if aftermath.keeps_sandbox(get_current_context(), found):
-        log.warning("the sandbox %s stays, as the form asked: destroy it by hand, or the reaper will", this.instance)
+        log.warning("the sandbox stays, as the form asked; afterwards: ./proven sandboxes --destroy %s", this.instance)
         return
     drill.destroy(installation, this)
     if found is None:

@@ -61,7 +61,7 @@ def house(
         files = make_house_fleet(folder, mariadb_source, swift, gpg_home, pager, pathlib.Path(sandboxes))
         stack.enter_context(pytest.MonkeyPatch.context()).setenv("PROVEN_CONNECTIONS", files.variables["PROVEN_CONNECTIONS"])
         airflow = LocalAirflow(folder / "state", environment=files.variables | SETTINGS)
-        watchman = Watchman()
+        watchman = Watchman(airflow)
         stack.callback(watchman.stop)
         stack.callback(airflow.stop)
         airflow.start()
@@ -118,7 +118,7 @@ def make_house_fleet(
         "databases": {
             "shop": {**database, "schemas": [shop]},
             "clock": {**database, "schemas": [shop], "schedule": "* * * * *", "checks": "shop"},
-            "big": {**database, "schemas": [big]},
+            "big": {**database, "schemas": [big], "compression_level": 9},
         },
     }
     (folder / "checks/shop").mkdir(parents=True)

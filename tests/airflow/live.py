@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,10 +27,11 @@ T = TypeVar("T")
 
 
 class Watchman:
-    """Writes down every command line and environment that any process but this one shows."""
+    """Writes down every command line and environment that the house's processes show: Airflow's, the agents', their tools'."""
 
-    def __init__(self) -> None:
+    def __init__(self, airflow: LocalAirflow) -> None:
         self.seen: set[str] = set()
+        self._airflow = airflow
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -41,11 +42,9 @@ class Watchman:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stop.wait(0.1):
-            for pid, line in processes():
-                self.seen.add(line)
-                if pid != os.getpid():
-                    self.seen.add(read_or_nothing(pathlib.Path(f"/proc/{pid}/environ")))
+        while not self._stop.wait(0.2):
+            for pid in descendants(set(self._airflow.pids().values())):
+                self.seen |= {read_or_nothing(pathlib.Path(f"/proc/{pid}/{file}")) for file in ("cmdline", "environ")}
 
 
 @dataclasses.dataclass
@@ -116,10 +115,8 @@ class House:
 
     def agent(self) -> int | None:
         """Return the process id of a running agent of this house, if there is one."""
-        for pid, line in processes():
-            if "agent-" in line and ".pyz" in line and self._is_ours(pid):
-                return pid
-        return None
+        ours = descendants(set(self.airflow.pids().values()))
+        return next((pid for pid, line in processes() if pid in ours and re.search(r"/agent-\w+\.pyz", line)), None)
 
     def only_page(self, begun: int, key: str) -> dict[str, Any]:
         """Given how many incidents there were, return the one event of the one that has come since.
@@ -146,12 +143,6 @@ class House:
         there = {entry["name"] for entry in self.swift.raw().get_account()[1]}
         ours = [name for name in (self.files.container, f"{self.files.container}_segments") if name in there]
         return [f"{container}/{name}" for container in ours for name in self.swift.names(container)]
-
-    def _is_ours(self, pid: int) -> bool:
-        components = set(self.airflow.pids().values())
-        while pid > 1 and pid not in components:
-            pid = parent(pid)
-        return pid in components
 
 
 def wait_for(ask: Callable[[], T | bool | None], what: str, *, seconds: float = 150, pause: float = 0.5) -> T:
@@ -187,7 +178,13 @@ def read_or_nothing(path: pathlib.Path) -> str:
 
 def family(agent: int) -> tuple[int, set[int]]:
     """Return the process id of the task that started an agent, and those of the agent and all that it has started."""
-    found = {agent}
-    while more := {pid for pid, _ in processes() if pid not in found and parent(pid) in found}:
+    return parent(agent), descendants({agent})
+
+
+def descendants(pids: set[int]) -> set[int]:
+    """Return the ids of processes and of all that they have started."""
+    parents = {pid: parent(pid) for pid, _ in processes()}
+    found = set(pids)
+    while more := {pid for pid, of in parents.items() if of in found} - found:
         found |= more
-    return parent(agent), found
+    return found
