@@ -102,3 +102,26 @@ def test_the_store_alone_is_enough(files: FleetFiles) -> None:
     files.write()
     assert files.run("list").returncode == 0
     assert files.run("drill", "shop").returncode == 0
+
+
+def test_a_failing_check_refutes_and_its_sandbox_can_be_kept_and_destroyed(files: FleetFiles) -> None:
+    (schema,) = files.document["databases"]["shop"]["schemas"]
+    (files.folder / "checks/shop").mkdir(parents=True)
+    (files.folder / "checks/shop/big.sql").write_text(
+        f"-- name: a million orders\nSELECT COUNT(*) > 1000000 FROM {schema}.orders"
+    )
+    assert files.run("backup", "shop").returncode == 0
+
+    drilled = files.run("drill", "shop", "--keep")
+    assert drilled.returncode == 1, drilled.stdout + drilled.stderr
+    assert "REFUTED" in drilled.stdout
+    assert "a million orders" in drilled.stdout
+
+    (kept,) = json.loads(files.run("sandboxes", "--json").stdout)["standing"]
+    assert kept["name"] in drilled.stderr
+    wrong = files.run("sandboxes", "--destroy", kept["name"][:-1])
+    assert wrong.returncode == 2
+    assert kept["name"] in wrong.stderr
+    assert files.run("sandboxes", "--destroy", kept["name"]).returncode == 0
+    assert json.loads(files.run("sandboxes", "--json").stdout)["standing"] == []
+    nothing_runs(files)

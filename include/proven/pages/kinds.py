@@ -58,7 +58,7 @@ KINDS: dict[str, Kind] = {
             severity="warning",
             title="sandbox not destroyed",
             risk="A copy of production data lies on a throwaway server that should be gone, and takes space or money.",
-            command="./proven check --live",
+            command="./proven sandboxes",
         ),
     )
 }

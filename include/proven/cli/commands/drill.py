@@ -43,5 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         report.print_verdict(display.results, verdict)
     if arguments.keep and verdict.outcome != "proven":
-        display.errors.print(f"the sandbox was kept: {asked.instance}")
+        display.errors.print(
+            f"the sandbox was kept; afterwards: ./proven sandboxes --destroy {asked.instance}", highlight=False
+        )
     return EXIT_STATUS[verdict.outcome]
