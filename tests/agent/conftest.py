@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pathlib
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 
 import pytest
 
+from include.proven.encryption import gpg
 from tests.agent.jobs import Keys
 from tests.agent.object_server import objects
 
@@ -21,5 +21,5 @@ def keys() -> Iterator[Keys]:
     """A fresh key pair. Its home has a short path: gpg-agent's socket lies in it."""
     home = pathlib.Path(tempfile.mkdtemp(prefix="gpg-", dir="/tmp"))
     yield Keys(home).create()
-    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
+    gpg.stop_agents(home)
     shutil.rmtree(home)

@@ -115,6 +115,13 @@ def test_a_grant_without_its_object_is_left_out(source: DatabaseServer, schema: 
     assert not any("ON `" in statement and "`.`" in statement for statement in taken.before_dump)
 
 
+def test_a_public_that_may_do_nothing_any_more_is_no_account(source: DatabaseServer, schema: str) -> None:
+    if source.flavour == "mariadb":  # MySQL has no PUBLIC
+        source.sql("GRANT SELECT ON t TO PUBLIC; REVOKE SELECT ON t FROM PUBLIC", schema)
+    with open_session(source) as session:
+        assert "PUBLIC" not in [one.account.user for one in accounts.define(session, source.flavour, [schema])]
+
+
 def test_a_definition_that_is_kept_back_is_an_error(source: DatabaseServer, schema: str) -> None:
     blind = Endpoint(**{**source.endpoint, "user": "blind", "password": "x"})
     source.sql("CREATE USER blind@'127.0.0.1' IDENTIFIED BY 'x'; GRANT SELECT, TRIGGER, EVENT ON *.* TO blind@'127.0.0.1'")

@@ -90,9 +90,11 @@ def define(session: Session, flavour: str, schemas: list[str]) -> list[Definitio
         session.execute("SET SESSION print_identified_with_as_hex = ON")
     definitions = [_define(session, flavour, account) for account in found]
     objects = _list_objects(session, schemas, definitions)
-    return [
+    kept = [
         dataclasses.replace(one, grants=[grant for grant in one.grants if _has_object(grant, objects)]) for one in definitions
     ]
+    # MariaDB remembers a PUBLIC that was granted something once; without a grant nothing can make it elsewhere
+    return [one for one in kept if one.create or one.grants]
 
 
 def _list_accounts(session: Session, flavour: str) -> list[Account]:

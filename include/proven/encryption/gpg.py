@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import subprocess
+import time
 import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from pathlib import Path
 from include.proven import errors
 
 TIMEOUT_SECONDS = 60
+SETTLE_SECONDS = 2.0
+"""How long an agent that was told to end may take to clean up."""
 SOCKET_PATH_BYTES = 107
 """What fits into `sockaddr_un`: a longer path stops gpg from starting its agent."""
 SECRET_WORDS = ("session key",)
@@ -111,6 +114,10 @@ def stop_agents(home: Path) -> None:
     subprocess.run(
         ["gpgconf", "--homedir", str(home), "--kill", "all"], capture_output=True, check=False, timeout=TIMEOUT_SECONDS
     )
+    # It has only been told: who removes the home meanwhile would meet sockets that the agent is removing too.
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while any(home.glob("S.*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def _start(argv: Sequence[str], content: bytes, descriptors: Sequence[int]) -> subprocess.CompletedProcess[bytes]:
