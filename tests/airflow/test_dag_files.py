@@ -123,7 +123,7 @@ def test_the_form_offers_what_the_fleet_has(bag: DagBag) -> None:
     assert params.get_param("database").schema["enum"] == sorted(DATABASES)
     assert params.get_param("sandbox").schema["enum"][1:] == ["local", "roomy"]
     for name in ("database", "recovery_point", "sandbox", "keep_on_failure"):
-        assert {"title", "description_md", "section"} <= set(params.get_param(name).schema), name
+        assert {"title", "description_md"} <= set(params.get_param(name).schema), name
 
 
 @pytest.mark.parametrize("wish", ["yesterday", "20261121", "latest ", "20261121T043512Z-full-7f3a9c0", "'; DROP TABLE"])
