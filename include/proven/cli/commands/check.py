@@ -32,5 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         for fault in faults:
             display.results.print(escape(str(fault)), highlight=False)
-        display.results.print(f"[red]{len(faults)} faults[/]" if faults else "[green]no faults[/]")
+        counted = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        display.results.print(f"[red]{counted}[/]" if faults else "[green]no faults[/]")
     return 2 if faults else 0
