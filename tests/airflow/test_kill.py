@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 
@@ -52,7 +53,7 @@ def test_a_backup_marked_failed_stays_failed_and_leaves_nothing(house: House) ->
     run = house.trigger("backup__big")
     kept = set(of_recovery_points(house, "big"))
     agent = wait_for_upload(house, kept)
-    _, tools = family(agent)
+    tools = freeze(agent)
     mark_failed(house, "backup__big", run)
     assert house.finish("backup__big", run) == "failed"
     wait_for(lambda: not alive(tools), "the end of the agent and its tools", seconds=20)
@@ -63,7 +64,7 @@ def test_a_backup_marked_failed_stays_failed_and_leaves_nothing(house: House) ->
 def test_a_drill_marked_failed_does_not_turn_green(house: House) -> None:
     run = house.trigger("fire_drill", database="big")
     agent = wait_for(house.agent, "the restore", pause=0.05)
-    _, tools = family(agent)
+    tools = freeze(agent)
     mark_failed(house, "fire_drill", run)
     wait_for(lambda: house.task_states("fire_drill", run)["destroy"] == "failed", "the teardown's verdict")
     assert house.finish("fire_drill", run) == "failed"
@@ -82,6 +83,15 @@ def wait_for_upload(house: House, before: set[str] | None = None) -> int:
 def of_recovery_points(house: House, database: str) -> list[str]:
     """Return the names of all that the store holds of a database's recovery points; pages are no part of them."""
     return [name for name in house.stored() if f"/{database}/2" in name]
+
+
+def freeze(agent: int) -> set[int]:
+    """Stop the agent's tools where they are, so that the work can't be done before anybody hears of the mark. Return them."""
+    _, tools = family(agent)
+    for tool in tools - {agent}:
+        with contextlib.suppress(ProcessLookupError):  # a client that had just answered
+            os.kill(tool, signal.SIGSTOP)
+    return tools
 
 
 def mark_failed(house: House, dag: str, run: str) -> None:

@@ -44,9 +44,9 @@ databases:
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> home.LocalAirflow:
     """An Airflow with a database and nothing that runs."""
     state = tmp_path_factory.mktemp("state")
-    prepared = home.LocalAirflow(state)
-    prepared.prepare()
     connections = state / "connections.json"
+    prepared = home.LocalAirflow(state, environment={"PROVEN_CONNECTIONS": str(connections)})
+    prepared.prepare()
     connections.write_text(json.dumps({"pagerduty": {"conn_type": "generic", "password": ROUTING_KEY}}))
     connections.chmod(0o600)
     (state / "fleet.yaml").write_text(FLEET)
