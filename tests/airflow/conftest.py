@@ -9,7 +9,6 @@ import pathlib
 import secrets
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -19,7 +18,7 @@ from include.proven.local_airflow.home import LocalAirflow
 from tests.airflow.live import House, Watchman, wait_for
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import RECIPIENTS, FleetFiles
-from tests.servers.pager import ROUTING_KEY, Pager, serve
+from tests.servers.pager import ROUTING_KEY, Pager, running_pager
 from tests.servers.swift import Swift
 
 CHECKOUT = pathlib.Path(__file__).parents[2]
@@ -69,19 +68,6 @@ def house(
         wait_for(lambda: len(house.call("GET", "/api/v2/dags")["dags"]) == 7, "the seven DAGs")
         house.pause("backup__clock")
         yield house
-
-
-@contextlib.contextmanager
-def running_pager() -> Iterator[Pager]:
-    """Serve a receiver of pages on the loopback."""
-    pager = Pager()
-    server = serve(pager)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    yield pager
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 def make_house_fleet(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import dataclasses
 import http.server
 import json
@@ -164,9 +165,9 @@ def serve(pager: Pager, port: int = 0) -> http.server.ThreadingHTTPServer:
     return server
 
 
-@pytest.fixture
-def pager() -> Iterator[Pager]:
-    """A receiver of pages. It knows the key `ROUTING_KEY` and the bearer token `TOKEN`."""
+@contextlib.contextmanager
+def running_pager() -> Iterator[Pager]:
+    """Serve a receiver of pages on the loopback while the block runs."""
     pager = Pager()
     server = serve(pager)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -175,6 +176,13 @@ def pager() -> Iterator[Pager]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def pager() -> Iterator[Pager]:
+    """A receiver of pages. It knows the key `ROUTING_KEY` and the bearer token `TOKEN`."""
+    with running_pager() as running:
+        yield running
 
 
 def _parse(content: bytes) -> dict[str, Any]:
