@@ -21,5 +21,6 @@ def keys() -> Iterator[Keys]:
     """A fresh key pair. Its home has a short path: gpg-agent's socket lies in it."""
     home = pathlib.Path(tempfile.mkdtemp(prefix="gpg-", dir="/tmp"))
     yield Keys(home).create()
-    gpg.stop_agents(home)
+    for used in (home, *home.glob("*/")):  # a test may have made a home in the home
+        gpg.stop_agents(used)
     shutil.rmtree(home)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from include.proven.demo import keys, source, swift
 from include.proven.demo.shop import writer
 from include.proven.demo.swift_server.config import Account, Settings
+from include.proven.encryption import gpg
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 SWIFT_PYTHON = CHECKOUT / ".venv-swift/bin/python"
@@ -79,6 +80,8 @@ class Demo:
             swift.stop(server)
         yield "Swift", server is not None
         yield "the source database", self.source.stop()
+        # gpg leaves an agent behind that holds the private key
+        gpg.stop_agents(self.gnupg_home)
 
     def remove(self) -> None:
         """Remove everything that the demo has made."""
