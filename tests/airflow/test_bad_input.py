@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from include.proven import servers
 from include.proven.local_airflow.home import LocalAirflow
 from tests.airflow.test_one_process import ORDERS, run_here
 from tests.servers.databases import DatabaseServer
@@ -43,6 +44,18 @@ def unknown_connection(files: FleetFiles, swift: Swift) -> None:
     files.document["databases"]["shop"]["connection"] = "nobody_knows"
 
 
+def source_is_unreachable(files: FleetFiles, swift: Swift) -> None:
+    files.connections["source"]["port"] = servers.choose_port()
+
+
+def dump_tool_is_older(files: FleetFiles, swift: Swift) -> None:
+    old = files.folder / "old/mariadb-dump"
+    old.parent.mkdir()
+    old.write_text('#!/bin/sh\necho "mariadb-dump  Ver 10.19 Distrib 10.3.39-MariaDB, for Linux (x86_64)"\n')
+    old.chmod(0o700)
+    files.document["tools"].insert(0, str(old.parent))
+
+
 @pytest.fixture
 def files(mariadb_source: DatabaseServer, make_fleet: MakeFleet, pager: Pager) -> FleetFiles:
     schema = mariadb_source.fresh_schema("shop")
@@ -54,6 +67,8 @@ def files(mariadb_source: DatabaseServer, make_fleet: MakeFleet, pager: Pager) -
     ("break_it", "cause"),
     [
         (wrong_password, "access denied"),
+        (source_is_unreachable, "127.0.0.1"),
+        (dump_tool_is_older, "older"),
         (unknown_schema, "no_such_schema"),
         (unknown_connection, "nobody_knows"),
         (missing_key, "nobody@proven.invalid"),
