@@ -43,7 +43,7 @@ class Stages:
 
     def show(self, event: progress.Progress) -> None:
         """Move a stage's bar."""
-        done = progress.format_bytes(event.bytes)
+        done = progress.format_bytes(event.bytes) if event.bytes else ""
         moved = f"{done} of {progress.format_bytes(event.total)}" if event.total else done
         rate = f"{progress.format_bytes(event.rate)}/s" if event.rate else ""
         self._bars.update(self._line(event.stage), completed=event.bytes, total=event.total, moved=moved, rate=rate)
