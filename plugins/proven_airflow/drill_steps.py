@@ -45,8 +45,9 @@ def choose(params: Any = None, triggering_asset_events: Any = None) -> str:
     context = get_current_context()
     installation = open_installation()
     database = identity.database_of(context)
-    if strange := set(context["dag_run"].conf or {}) - set(params):
-        raise ConfigError(f"the form has no field {', '.join(sorted(strange))}", hint=f"It has: {', '.join(params) or 'none'}.")
+    fields = context["dag"].params  # `params` has taken over whatever the run's conf holds
+    if strange := set(context["dag_run"].conf or {}) - set(fields):
+        raise ConfigError(f"the form has no field {', '.join(sorted(strange))}", hint=f"It has: {', '.join(fields) or 'none'}.")
     events = triggering_asset_events.get(identity.asset(installation.fleet, database), [])
     wish = max((event.extra["recovery_point"] for event in events), default=params.get("recovery_point", "latest"))
     chosen = installation.catalog(database).choose(database, wish)

@@ -50,7 +50,7 @@ def test_a_scheduled_backup_triggers_its_drill_and_is_proven(house: House) -> No
     answers = {check.name: check.outcome for check in verdict.checks}
     names = ("fingerprint", "objects", "canary", "there are orders", "notes are kept")
     assert answers == dict.fromkeys(names, "pass")
-    assert house.pager.incidents[begun:] == []
+    assert [incident for incident in house.pager.incidents[begun:] if "/clock/" in incident.dedup_key] == []
 
 
 def test_a_fire_drill_is_filled_in_by_form(house: House) -> None:
