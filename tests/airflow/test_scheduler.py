@@ -96,17 +96,24 @@ def test_a_misspelt_field_is_no_drill_of_something_else(house: House) -> None:
     assert house.task_states("fire_drill", run)["choose"] == "failed"
 
 
-def test_one_flipped_byte_is_found_paged_once_and_resolved_by_the_next_proof(house: House) -> None:
-    begun = len(house.pager.incidents)
+@pytest.fixture(scope="module")
+def spoilt(house: House) -> str:
+    """A recovery point of `shop` of which one byte was flipped, and that no drill has seen."""
     house.pause("drill__shop")
     assert house.finish("backup__shop", house.trigger("backup__shop")) == "success"
-    flip_a_byte(house, house.catalog("shop").recovery_points("shop")[-1])
+    recovery_point = house.catalog("shop").recovery_points("shop")[-1]
+    flip_a_byte(house, recovery_point)
     house.pause("drill__shop", paused=False)
+    return recovery_point
+
+
+def test_one_flipped_byte_is_found_paged_once_and_resolved_by_the_next_proof(house: House, spoilt: str) -> None:
+    begun = len(house.pager.incidents)
     drill = house.trigger("drill__shop")
     assert house.finish("drill__shop", drill) == "failed"
 
     verdict = house.newest_verdict("shop")
-    assert verdict.outcome == "refuted"
+    assert (verdict.recovery_point, verdict.outcome) == (spoilt, "refuted")
     event = house.only_page(begun, "proven/shop/drill-refuted")
     links = {link["text"]: link["href"] for link in event["links"]}
     assert f"/dags/drill__shop/runs/{urllib.parse.quote(drill)}" in links["Run in Airflow"]
@@ -117,9 +124,8 @@ def test_one_flipped_byte_is_found_paged_once_and_resolved_by_the_next_proof(hou
     assert [incident.dedup_key for incident in house.pager.open if "/shop/" in incident.dedup_key] == []
 
 
-def test_the_sandbox_of_a_failed_drill_is_kept_if_the_form_says_so(house: House) -> None:
+def test_the_sandbox_of_a_failed_drill_is_kept_if_the_form_says_so(house: House, spoilt: str) -> None:
     begun = len(house.pager.incidents)
-    spoilt = house.catalog("shop").recovery_points("shop")[-2]
     run = house.trigger("fire_drill", database="shop", recovery_point=spoilt, keep_on_failure=True)
     assert house.finish("fire_drill", run) == "failed"
     house.only_page(begun, "proven/shop/drill-refuted")
