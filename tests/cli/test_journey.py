@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import signal
 import socket
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -124,4 +129,20 @@ def test_a_failing_check_refutes_and_its_sandbox_can_be_kept_and_destroyed(files
     assert kept["name"] in wrong.stderr
     assert files.run("sandboxes", "--destroy", kept["name"]).returncode == 0
     assert json.loads(files.run("sandboxes", "--json").stdout)["standing"] == []
+    nothing_runs(files)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_drill_whose_terminal_goes_leaves_no_sandbox(
+    files: FleetFiles, source: DatabaseServer, number: signal.Signals
+) -> None:
+    assert files.run("backup", "shop").returncode == 0
+    argv = [sys.executable, "-m", "include.proven.cli", "drill", "shop"]
+    drill = subprocess.Popen(argv, env={**os.environ, **files.variables}, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    sandboxes = pathlib.Path(files.document["sandboxes"]["local"]["directory"])
+    while not list(sandboxes.glob("proven-*/run")):
+        assert drill.poll() is None
+        time.sleep(0.02)
+    drill.send_signal(number)
+    assert drill.wait(timeout=60) == 1
     nothing_runs(files)

@@ -55,8 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = build_parser().parse_args(argv)
     environment.adopt()
-    # a terminated command cleans up as an interrupted one does: sandboxes destroyed, parts removed
-    signal.signal(signal.SIGTERM, _interrupt)
+    # a command that is terminated, or whose terminal is closed, cleans up as an interrupted one does
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         status: int = arguments.run(arguments)
     except ProvenError as error:

@@ -8,6 +8,7 @@ drill__shop restores that recovery point on a throwaway server and checks every 
 from __future__ import annotations
 
 import argparse
+import datetime
 import os
 import pathlib
 import subprocess
@@ -63,8 +64,8 @@ def _prove(demo: environment.Demo) -> Verdict:
     say(f"running the DAGs {' and '.join(DAGS)} in Airflow")
     started = time.time()
     log = demo.state / "airflow/logs/demo.log"
-    status = _run_dags(airflow, log, demo.state / "progress.jsonl")
     os.environ.update(demo.variables())
+    status = _run_dags(airflow, log, demo.state / "progress.jsonl")
     catalog = installation.open_installation().catalog(DATABASE)
     known = catalog.recovery_points(DATABASE)
     verdicts = catalog.verdicts(DATABASE, known[-1]) if known else []
@@ -81,13 +82,28 @@ def _run_dags(airflow: home.LocalAirflow, log: pathlib.Path, events: pathlib.Pat
     events.write_text("")
     with log.open("w") as output:
         argv = [sys.executable, "-m", "proven_airflow.run_here", *DAGS]
-        runner = subprocess.Popen(argv, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        # in a session of its own: the terminal's signals are for us, and we end it
+        runner = subprocess.Popen(
+            argv, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+        begun = datetime.datetime.now(datetime.UTC)
         try:
             return following.follow(runner, events)
-        finally:
-            # the runner's tasks hear of an interruption as a task does that is told to stop
+        except BaseException:
             runner.terminate()
             runner.wait()
+            _destroy_sandboxes(begun)
+            raise
+
+
+def _destroy_sandboxes(begun: datetime.datetime) -> None:
+    """Destroy the sandbox that an interrupted run has left: nobody is there to run its teardown."""
+    opened = installation.open_installation()
+    for name in opened.fleet.sandboxes:
+        sandbox = opened.sandbox(name)
+        for found in sandbox.find():
+            if found.created_at >= begun:
+                sandbox.destroy(found.name)
 
 
 def _print_report(demo: environment.Demo, verdict: Verdict, seconds: float) -> None:
