@@ -58,7 +58,10 @@ def say(line: str) -> None:
 
 
 def _prove(demo: environment.Demo) -> Verdict:
-    """Run the DAGs and return the verdict that the drill has stored. Raise ToolError, with the log's end, if there is none."""
+    """Run the DAGs and return the verdict that the drill has stored.
+
+    Raise ToolError, with the log's end, if there is none, or if it is proven and a run failed all the same.
+    """
     airflow = home.LocalAirflow(demo.state, environment=demo.variables())
     airflow.prepare(report=say)
     say(f"running the DAGs {' and '.join(DAGS)} in Airflow")
@@ -69,9 +72,11 @@ def _prove(demo: environment.Demo) -> Verdict:
     catalog = installation.open_installation().catalog(DATABASE)
     known = catalog.recovery_points(DATABASE)
     verdicts = catalog.verdicts(DATABASE, known[-1]) if known else []
-    if not verdicts or verdicts[-1].started_at.timestamp() < started - 1:
+    fresh = bool(verdicts) and verdicts[-1].started_at.timestamp() >= started - 1
+    if not fresh or (status and verdicts[-1].outcome == "proven"):
         end = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
-        raise ToolError(f"the DAGs ended with status {status} and no verdict", detail=end, hint=f"The whole log is {log}.")
+        what = "a proven verdict" if fresh else "no verdict"
+        raise ToolError(f"the DAGs ended with status {status} and {what}", detail=end, hint=f"The whole log is {log}.")
     return verdicts[-1]
 
 
