@@ -69,6 +69,7 @@ def new_settings(**changes: Any) -> Settings:
     """Return settings with two accounts and a guest; passwords are random, and the server goes when the test process goes."""
     owners = tuple(Account(name, "backup", secrets.token_hex(8)) for name in ("proven", "stranger"))
     accounts = (*owners, Account("proven", "guest", secrets.token_hex(8), owner=False))
+    changes.setdefault("s3_minimum_part", 1)
     return Settings(accounts=accounts, parent=os.getpid(), **changes)
 
 

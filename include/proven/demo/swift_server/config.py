@@ -40,7 +40,9 @@ class Settings:
     constraints: dict[str, int] = dataclasses.field(default_factory=dict)
     """`[swift-constraints]`: `max_file_size` and the like."""
     manifest_segments: int = 1000
-    """The most segments that one manifest may name."""
+    """The most segments that one manifest may name, and the most parts of an S3 multipart upload."""
+    s3_minimum_part: int = 5 << 20
+    """Bytes that every part of an S3 multipart upload but the last must have. Tests set it low."""
     reserve: str = "0"
     """Space that must stay free, bytes or per cent; `100%` is a full disk."""
     parent: int | None = None
@@ -97,7 +99,7 @@ use = egg:swift#{name}
 )
 
 PIPELINE = (
-    "catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk tempurl tempauth copy "
+    "catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk tempurl s3api tempauth copy "
     "container-quotas account-quotas slo dlo proxy-logging proxy-server"
 )
 
@@ -129,6 +131,10 @@ use = egg:swift#listing_formats
 use = egg:swift#bulk
 [filter:tempurl]
 use = egg:swift#tempurl
+[filter:s3api]
+use = egg:swift#s3api
+min_segment_size = {s3_minimum_part}
+max_upload_part_num = {manifest_segments}
 [filter:copy]
 use = egg:swift#copy
 [filter:container-quotas]
@@ -162,6 +168,7 @@ def write_configuration(root: pathlib.Path, settings: Settings, ports: Mapping[s
             pipeline=PIPELINE,
             reserve=settings.reserve,
             manifest_segments=settings.manifest_segments,
+            s3_minimum_part=settings.s3_minimum_part,
             users="\n".join(
                 f"user_{user.account}_{user.user} = {user.password}{' .admin' if user.owner else ''}"
                 for user in settings.accounts
