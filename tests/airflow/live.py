@@ -89,7 +89,13 @@ class House:
     def finish(self, dag: str, run: str) -> str:
         """Wait for a run's end and return its state."""
         path = f"/api/v2/dags/{dag}/dagRuns/{run}"
-        return wait_for(lambda: (state := self.call("GET", path)["state"]) in END and state, f"end of {dag} {run}")
+
+        def ended() -> str | bool:
+            assert self.airflow.running(), f"airflow: a component has ended:\n{self.airflow.log_tail('scheduler')}"
+            state = str(self.call("GET", path)["state"])
+            return state in END and state
+
+        return str(wait_for(ended, f"end of {dag} {run}"))
 
     def task_states(self, dag: str, run: str) -> dict[str, str]:
         """Return the state of every task of a run; of a mapped one, of its last."""
