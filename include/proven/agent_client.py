@@ -15,11 +15,11 @@ import subprocess
 import sys
 import tempfile
 import zipapp
-from collections.abc import Callable, Mapping, Sequence
-from typing import IO, Any
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, Protocol
 
 from include.proven import errors, progress
-from include.proven.stores.contract import SignedRequest
+from include.proven.stores.contract import OutgoingPart, SignedRequest
 
 PACKAGE = pathlib.Path(__file__).with_name("agent")
 ENVIRONMENT = ("PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -27,20 +27,28 @@ ENVIRONMENT = ("PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 PATIENCE = 10.0
 """Seconds that an agent has for cleaning up after its input was closed."""
 
-Presign = Callable[[str, Sequence[int]], Sequence[SignedRequest]]
+
+class Signer(Protocol):
+    """Signs what an agent asks for. What it raises as a ProvenError is told to the agent, which may know another way."""
+
+    def sign_parts(self, store: str, artifact: str, parts: Sequence[OutgoingPart]) -> Sequence[SignedRequest]:
+        """Return a PUT for each part of an artifact that goes to a store."""
+
+    def sign_get(self, store: str, artifact: str) -> SignedRequest:
+        """Return a GET of an artifact from a store."""
 
 
 def run(
     job: Mapping[str, Any],
     *,
-    presign: Presign | None = None,
+    signer: Signer | None = None,
     on_progress: progress.OnProgress | None = None,
 ) -> dict[str, Any]:
     """Run one job (`agent/protocol.py`) in an agent of its own and return the members of its result.
 
-    `presign(artifact, part numbers)` returns one PUT for each number; in a restore it is asked for a fresh GET (number 0) when
-    a URL has expired. Raise the ProvenError of the agent's kind of error, ToolError if the agent crashed, and whatever the
-    callbacks raise; no agent runs any more then.
+    `signer` is asked for a URL for each part that is ready to be sent, and for a new GET when one was refused. Raise the
+    ProvenError of the agent's kind of error, ToolError if the agent crashed, and whatever `on_progress` raises; no agent runs
+    any more then.
     """
     with tempfile.TemporaryFile() as stderr:
         agent = subprocess.Popen(
@@ -52,7 +60,7 @@ def run(
             start_new_session=True,  # a terminal's ^C is for us; we end the agent
         )
         try:
-            return _converse(agent, job, presign, on_progress, stderr)
+            return _converse(agent, job, signer, on_progress, stderr)
         finally:
             _end(agent)
 
@@ -84,7 +92,7 @@ def _cache() -> pathlib.Path:
 def _converse(
     agent: subprocess.Popen[bytes],
     job: Mapping[str, Any],
-    presign: Presign | None,
+    signer: Signer | None,
     on_progress: progress.OnProgress | None,
     stderr: IO[bytes],
 ) -> dict[str, Any]:
@@ -97,20 +105,38 @@ def _converse(
         if kind == "progress" and on_progress:
             on_progress(progress.Progress(**event))
         elif kind == "urls":
-            _say(agent.stdin, _sign(event["artifact"], event["numbers"], presign))
+            _say(agent.stdin, _answer(event, signer))
         elif kind == "result":
             agent.wait()
             return dict(event)
         elif kind == "error":
             agent.wait()
-            raise errors.BY_KIND[event["kind"]](event["what"], detail=event["detail"], hint=event["hint"])
+            raise errors.from_agent(event)
     raise _crash(agent.wait(), stderr)
 
 
-def _sign(artifact: str, numbers: list[int], presign: Presign | None) -> dict[str, Any]:
-    signed = zip(numbers, presign(artifact, numbers), strict=True) if presign else ()
-    requests = [{"number": number, "method": one.method, "url": one.url, "headers": one.headers} for number, one in signed]
-    return {"answer": "urls", "artifact": artifact, "numbers": numbers, "requests": requests}
+def _answer(event: Mapping[str, Any], signer: Signer | None) -> dict[str, Any]:
+    """Return the line that brings the requests asked for, or says why there are none."""
+    place = {name: event[name] for name in ("store", "artifact", "method")}
+    numbers = [part["number"] for part in event["parts"]]
+    try:
+        signed = _sign(event, signer)
+    except errors.ProvenError as error:
+        told = errors.to_agent(error)
+        return {"answer": "urls", **place, "requests": [{"number": number, "error": told} for number in numbers]}
+    requests = [
+        {"number": number, "method": one.method, "url": one.url, "headers": one.headers}
+        for number, one in zip(numbers, signed, strict=True)
+    ]
+    return {"answer": "urls", **place, "requests": requests}
+
+
+def _sign(event: Mapping[str, Any], signer: Signer | None) -> Sequence[SignedRequest]:
+    if signer is None:
+        raise errors.StoreError(f"no URL for {event['artifact']}: nobody signs for this job")
+    if event["method"] == "GET":
+        return [signer.sign_get(event["store"], event["artifact"])]
+    return signer.sign_parts(event["store"], event["artifact"], [OutgoingPart(**part) for part in event["parts"]])
 
 
 def _say(pipe: IO[bytes], message: Mapping[str, Any]) -> None:

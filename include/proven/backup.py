@@ -6,19 +6,29 @@ the way, nothing half-made stays: parts are removed and the error goes up.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import include.proven
-from include.proven import agent_client, ids, progress
+from include.proven import agent_client, errors, ids, progress
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
-from include.proven.errors import IntegrityError
+from include.proven.errors import IntegrityError, ProvenError, StoreError
 from include.proven.installation import Installation
 from include.proven.manifest import Manifest, Part
-from include.proven.stores.contract import SignedRequest, Store, Upload
+from include.proven.stores.contract import OutgoingPart, SignedRequest, Store, Upload
+
+
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """A recovery point that exists, and the stores that do not have it."""
+
+    manifest: Manifest
+    failed: dict[str, ProvenError]
+    """Store → why it has no copy. Those of the database's stores that are not named here have it."""
 
 
 def take_backup(
@@ -27,38 +37,74 @@ def take_backup(
     recovery_point: str,
     *,
     on_progress: progress.OnProgress | None = None,
-) -> Manifest:
-    """Back up one database as `recovery_point` and return its published manifest.
+) -> Taken:
+    """Back up one database as `recovery_point` to all its stores in one pass.
 
-    Raise ProvenError (source, tool, encryption, store, …) with nothing left in the store. The keys and the store are
-    tried before the source is touched: a dump that can't be kept should not lock anything.
+    It is done where one store has it whole; what the others met is in the answer. Raise ProvenError (source, tool, encryption,
+    store, …) where none has, with nothing left in any. Keys and stores are tried before the source is touched: a dump that
+    can't be kept should not lock anything.
     """
-    catalog = installation.catalog(database)
     keys = installation.keyring.check_recipients()
     installation.keyring.check_signer()
-    catalog.store.check()
-    catalog.discard(database, recovery_point)
-    uploads = Uploads(catalog.store, f"{database}/{recovery_point}")
+    catalogs = installation.catalogs(database)
+    failed: dict[str, ProvenError] = {}
+    for name, catalog in catalogs.items():
+        with _leaving_behind(name, failed, catalogs):
+            catalog.store.check()
+            catalog.discard(database, recovery_point)
+    uploads = Uploads({name: catalogs[name].store for name in catalogs if name not in failed}, f"{database}/{recovery_point}")
     started_at = datetime.datetime.now(datetime.UTC)
     try:
         result = agent_client.run(
-            _job(installation, database, recovery_point), presign=uploads.presign, on_progress=on_progress
+            _job(installation, database, recovery_point, list(uploads.stores)), signer=uploads, on_progress=on_progress
         )
-        uploads.commit(result["artifacts"])
+        failed |= {name: errors.from_agent(error) for name, error in result["failed"].items()}
         manifest = _manifest(installation, database, recovery_point, started_at, result, [key.fingerprint for key in keys])
-        catalog.publish(manifest)
+        for name in [name for name in catalogs if name not in failed]:
+            with _leaving_behind(name, failed, catalogs):
+                uploads.commit(name, result["artifacts"])
+                catalogs[name].publish(manifest)
     except BaseException:
         # also on KeyboardInterrupt and on SIGTERM's SystemExit: what is not published is removed
-        discard(catalog, database, recovery_point)
+        discard(installation, database, recovery_point)
         raise
-    return manifest
+    for name in failed:
+        # a store that is down keeps what it has: `./proven sweep` finds it
+        with contextlib.suppress(ProvenError):
+            discard_from(catalogs[name], database, recovery_point)
+    return Taken(manifest, failed)
 
 
-def discard(catalog: Catalog, database: str, recovery_point: str) -> int:
-    """Remove what an unfinished backup left in the store; return how many objects and parts went.
+@contextlib.contextmanager
+def _leaving_behind(name: str, failed: dict[str, ProvenError], catalogs: dict[str, Catalog]) -> Iterator[None]:
+    """Note what a store met in `failed`. Raise it if no other store is left."""
+    try:
+        yield
+    except ProvenError as error:
+        failed[name] = error
+        if len(failed) == len(catalogs):
+            raise
 
-    A published recovery point is left as it is, so that a teardown may call this whatever happened before.
+
+def discard(installation: Installation, database: str, recovery_point: str) -> int:
+    """Remove what an unfinished backup left in any of the database's stores; return how many objects and parts went.
+
+    A published recovery point is left as it is, so that a teardown may call this whatever happened before. Every store is
+    tried before the first one's error is raised.
     """
+    removed, met = 0, []
+    for catalog in installation.catalogs(database).values():
+        try:
+            removed += discard_from(catalog, database, recovery_point)
+        except ProvenError as error:
+            met.append(error)
+    if met:
+        raise met[0]
+    return removed
+
+
+def discard_from(catalog: Catalog, database: str, recovery_point: str) -> int:
+    """Do `discard` in one store."""
     if recovery_point in catalog.recovery_points(database):
         return 0
     return catalog.discard(database, recovery_point)
@@ -71,28 +117,32 @@ def new_id() -> str:
 
 @dataclasses.dataclass
 class Uploads:
-    """The uploads of one recovery point, opened when the agent first asks for a URL."""
+    """The uploads of one recovery point to its stores, each opened when the agent first asks for a URL."""
 
-    store: Store
+    stores: dict[str, Store]
     folder: str
-    opened: dict[str, Upload] = dataclasses.field(default_factory=dict)
+    opened: dict[tuple[str, str], Upload] = dataclasses.field(default_factory=dict)
 
-    def presign(self, artifact: str, numbers: Sequence[int]) -> list[SignedRequest]:
-        """Return a PUT for each part number of an artifact."""
-        if artifact not in self.opened:
-            self.opened[artifact] = self.store.begin_upload(f"{self.folder}/{artifact}")
-        return self.store.presign_parts(self.opened[artifact], numbers)
+    def sign_parts(self, store: str, artifact: str, parts: Sequence[OutgoingPart]) -> list[SignedRequest]:
+        """Return a PUT for each part of an artifact."""
+        if (store, artifact) not in self.opened:
+            self.opened[store, artifact] = self.stores[store].begin_upload(f"{self.folder}/{artifact}")
+        return self.stores[store].presign_parts(self.opened[store, artifact], parts)
 
-    def commit(self, artifacts: Sequence[dict[str, Any]]) -> None:
-        """Compare every part with what the store holds, then make each artifact visible."""
+    def sign_get(self, store: str, artifact: str) -> SignedRequest:
+        """Refuse: a backup reads nothing."""
+        raise StoreError(f"a backup asked to read {artifact} from store {store}")
+
+    def commit(self, store: str, artifacts: Sequence[dict[str, Any]]) -> None:
+        """Compare every part with what the store holds, then make each artifact visible there."""
         for artifact in artifacts:
-            if artifact["name"] not in self.opened:
+            if (store, artifact["name"]) not in self.opened:
                 raise IntegrityError(f"the agent says it sent {artifact['name']}, but never asked where to")
             parts = [Part.model_validate(part) for part in artifact["parts"]]
-            self.store.commit_upload(self.opened[artifact["name"]], parts)
+            self.stores[store].commit_upload(self.opened[store, artifact["name"]], parts)
 
 
-def _job(installation: Installation, database: str, recovery_point: str) -> protocol.BackupJob:
+def _job(installation: Installation, database: str, recovery_point: str, stores: Sequence[str]) -> protocol.BackupJob:
     config = installation.database(database)
     return protocol.BackupJob(
         protocol=protocol.VERSION,
@@ -105,8 +155,8 @@ def _job(installation: Installation, database: str, recovery_point: str) -> prot
         lock_seconds=config.lock_time_limit.total_seconds(),
         recipients=installation.keyring.export_public_keys(),
         compression_level=config.compression_level,
+        stores=[installation.job_store(name) for name in stores],
         part_bytes=protocol.PART_BYTES,
-        parallel=protocol.PARALLEL,
     )
 
 

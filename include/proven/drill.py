@@ -34,6 +34,8 @@ class Drill:
     id: str
     database: str
     recovery_point: str
+    store: str
+    """Name of the store in the fleet that it is restored from, and that keeps its evidence and verdict."""
     sandbox: str
     """Name of the sandbox in the fleet."""
     triggered_by: str = ""
@@ -64,7 +66,11 @@ def load(installation: Installation, drill: Drill, *, on_progress: progress.OnPr
     """Restore the recovery point in its sandbox. Raise ProvenError, with the evidence recorded, if it fails."""
     with _evidence(installation, drill, "restore") as note:
         result = restore.load_into(
-            installation, _manifest(installation, drill), sandbox_endpoint(installation, drill), on_progress=on_progress
+            installation,
+            _manifest(installation, drill),
+            sandbox_endpoint(installation, drill),
+            store=drill.store,
+            on_progress=on_progress,
         )
         note.stages.extend(Stage.model_validate(stage) for stage in result["stages"])
         note.figures["plain_bytes"] = result["plain_bytes"]
@@ -105,7 +111,7 @@ def check_names(installation: Installation, drill: Drill) -> list[str]:
 
 def conclude(installation: Installation, drill: Drill) -> Verdict:
     """Draw the verdict from the evidence, store it signed, and return it. A drill has one verdict: asking again returns it."""
-    catalog = installation.catalog(drill.database)
+    catalog = installation.catalog(drill.database, drill.store)
     known = {verdict.drill: verdict for verdict in catalog.verdicts(drill.database, drill.recovery_point)}
     if drill.id in known:
         return known[drill.id]
@@ -226,7 +232,7 @@ def _evidence(installation: Installation, drill: Drill, name: str) -> Iterator[N
 def _record(installation: Installation, drill: Drill, record: Step | Check, cause: Exception | None = None) -> None:
     """Put evidence into the store. With a `cause` at hand, a store that refuses must not hide it."""
     try:
-        catalog = installation.catalog(drill.database)
+        catalog = installation.catalog(drill.database, drill.store)
         catalog.record_evidence(drill.database, drill.recovery_point, drill.id, record)
     except ProvenError as error:
         if cause is None:
@@ -242,7 +248,7 @@ def _explain(error: Exception) -> tuple[str, str]:
 
 
 def _manifest(installation: Installation, drill: Drill) -> Manifest:
-    return installation.catalog(drill.database).manifest(drill.database, drill.recovery_point)
+    return installation.catalog(drill.database, drill.store).manifest(drill.database, drill.recovery_point)
 
 
 def _manifest_if_sound(catalog: Catalog, drill: Drill) -> Manifest | None:

@@ -8,6 +8,7 @@ about the *recovery point* refutes it; an error about *everything else* leaves i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 Outcome = Literal["refuted", "unproven"]
@@ -111,3 +112,13 @@ BY_KIND: dict[str, type[ProvenError]] = {
     )
 }  # fmt: skip
 """The agent reports errors by kind (`agent/protocol.py`); this turns them back into classes."""
+
+
+def from_agent(said: Mapping[str, str]) -> ProvenError:
+    """Return the error that an agent has told: kind, what, detail, hint."""
+    return BY_KIND[said["kind"]](said["what"], detail=said["detail"], hint=said["hint"])
+
+
+def to_agent(error: ProvenError) -> dict[str, str]:
+    """Return an error as an agent is told it, and tells it itself."""
+    return {"kind": error.kind, "what": error.what, "detail": error.detail, "hint": error.hint}

@@ -45,11 +45,20 @@ class Installation:
     def store(self, name: str) -> Store:
         """Open the store of that name in the fleet."""
         config = self.fleet.stores[name]
-        return stores.open_store(name, config, self.connection(config.connection))
+        return stores.open_store(name, config, self.connection)
 
-    def catalog(self, database: str) -> Catalog:
-        """Open the catalog of the store that a database's recovery points are in."""
-        return Catalog(self.store(self.database(database).store), self.keyring)
+    def job_store(self, name: str) -> protocol.JobStore:
+        """Return a store as a job takes it."""
+        config = self.fleet.stores[name]
+        return protocol.JobStore(name=name, parallel=config.parallel, bandwidth=config.bandwidth_limit or 0.0)
+
+    def catalog(self, database: str, store: str = "") -> Catalog:
+        """Open the catalog of one store: of that name, or the first that the database's recovery points go to."""
+        return Catalog(self.store(store or self.database(database).stores[0]), self.keyring)
+
+    def catalogs(self, database: str) -> dict[str, Catalog]:
+        """Open the catalogs of all stores that a database's recovery points go to, by the store's name."""
+        return {name: self.catalog(database, name) for name in self.database(database).stores}
 
     def sandbox(self, name: str) -> Sandbox:
         """Open the sandbox of that name in the fleet."""

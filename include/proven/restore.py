@@ -6,6 +6,7 @@ artifact's first kilobytes with the private key; the private key itself and the 
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -13,10 +14,26 @@ from typing import Any
 from include.proven import agent_client, engines, progress
 from include.proven.agent import protocol
 from include.proven.encryption import keyring
-from include.proven.errors import ConfigError
+from include.proven.errors import ConfigError, StoreError
 from include.proven.installation import Installation
 from include.proven.manifest import Artifact, Manifest
-from include.proven.stores.contract import SignedRequest
+from include.proven.stores.contract import OutgoingPart, SignedRequest, Store
+
+
+@dataclasses.dataclass(frozen=True)
+class Reads:
+    """The artifacts of one recovery point in one store, to be read."""
+
+    store: Store
+    folder: str
+
+    def sign_parts(self, store: str, artifact: str, parts: Sequence[OutgoingPart]) -> list[SignedRequest]:
+        """Refuse: whoever restores writes nothing."""
+        raise StoreError(f"a restore asked to write {artifact} to store {store}")
+
+    def sign_get(self, store: str, artifact: str) -> SignedRequest:
+        """Return a GET of an artifact: a restore may take longer than a URL lives."""
+        return self.store.presign_get(f"{self.folder}/{artifact}")
 
 
 def load_into(
@@ -24,15 +41,17 @@ def load_into(
     manifest: Manifest,
     target: protocol.Endpoint,
     *,
+    store: str,
     on_progress: progress.OnProgress | None = None,
 ) -> dict[str, Any]:
-    """Load a recovery point into a server and return the agent's result (`protocol.RestoreJob`).
+    """Load a recovery point from a store into a server and return the agent's result (`protocol.RestoreJob`).
 
     Raise IntegrityError or LoadError where the recovery point is to blame, another ProvenError where it is not.
     """
-    artifacts = [_open_artifact(installation, manifest, artifact) for artifact in manifest.artifacts]
-    job = _job(installation, manifest, artifacts, target=target)
-    return agent_client.run(job, presign=_renew(installation, manifest), on_progress=on_progress)
+    reads = Reads(installation.store(store), f"{manifest.database}/{manifest.recovery_point}")
+    artifacts = [_open_artifact(installation, reads, artifact) for artifact in manifest.artifacts]
+    job = _job(installation, manifest, store, artifacts, target=target)
+    return agent_client.run(job, signer=reads, on_progress=on_progress)
 
 
 def load_into_empty(
@@ -40,6 +59,7 @@ def load_into_empty(
     manifest: Manifest,
     target: protocol.Endpoint,
     *,
+    store: str,
     on_progress: progress.OnProgress | None = None,
 ) -> dict[str, Any]:
     """Do `load_into`, but refuse a server that already has one of the schemas: a restore never overwrites data."""
@@ -49,7 +69,7 @@ def load_into_empty(
             f"the target already has {', '.join(sorted(present))}",
             hint="Restore to an empty server, or drop or rename those schemas there first: a restore never overwrites data.",
         )
-    return load_into(installation, manifest, target, on_progress=on_progress)
+    return load_into(installation, manifest, target, store=store, on_progress=on_progress)
 
 
 def write_sql(
@@ -57,9 +77,10 @@ def write_sql(
     manifest: Manifest,
     folder: pathlib.Path,
     *,
+    store: str,
     on_progress: progress.OnProgress | None = None,
 ) -> list[pathlib.Path]:
-    """Write a recovery point's plain SQL into a folder, one file an artifact, and return the files in load order.
+    """Write a recovery point's plain SQL from a store into a folder, one file an artifact, and return the files in load order.
 
     Raise ConfigError if one of the files exists. A file stands only if every check of its artifact held.
     """
@@ -68,10 +89,11 @@ def write_sql(
         if file.exists():
             raise ConfigError(f"{file} exists", hint="Choose another folder, or move the file away: nothing is overwritten.")
     folder.mkdir(parents=True, exist_ok=True)
+    reads = Reads(installation.store(store), f"{manifest.database}/{manifest.recovery_point}")
     for file, artifact in zip(files, manifest.artifacts, strict=True):
-        opened = [_open_artifact(installation, manifest, artifact)]
-        job = _job(installation, manifest, opened, output=str(file.resolve()))
-        agent_client.run(job, presign=_renew(installation, manifest), on_progress=on_progress)
+        opened = [_open_artifact(installation, reads, artifact)]
+        job = _job(installation, manifest, store, opened, output=str(file.resolve()))
+        agent_client.run(job, signer=reads, on_progress=on_progress)
     return files
 
 
@@ -89,26 +111,11 @@ def schemas_of(installation: Installation, target: protocol.Endpoint) -> list[st
     return [row[0] for row in agent_client.run(job)["rows"]]
 
 
-def _renew(installation: Installation, manifest: Manifest) -> agent_client.Presign:
-    """Return what gives the agent a fresh URL when one has expired: a restore may take longer than a URL lives."""
-    store = installation.catalog(manifest.database).store
-
-    def presign(artifact: str, numbers: Sequence[int]) -> list[SignedRequest]:
-        return [store.presign_get(_key(manifest, artifact)) for _ in numbers]
-
-    return presign
-
-
-def _key(manifest: Manifest, artifact: str) -> str:
-    return f"{manifest.database}/{manifest.recovery_point}/{artifact}"
-
-
-def _open_artifact(installation: Installation, manifest: Manifest, artifact: Artifact) -> protocol.RestoreArtifact:
+def _open_artifact(installation: Installation, reads: Reads, artifact: Artifact) -> protocol.RestoreArtifact:
     """Return an artifact as a job takes it: a read URL and the key that opens it and nothing else."""
-    store = installation.catalog(manifest.database).store
-    key = _key(manifest, artifact.name)
-    request = store.presign_get(key)
-    session_key = installation.keyring.session_key(store.read_start(key, keyring.START_BYTES))
+    request = reads.sign_get(reads.store.name, artifact.name)
+    start = reads.store.read_start(f"{reads.folder}/{artifact.name}", keyring.START_BYTES)
+    session_key = installation.keyring.session_key(start)
     installation.hide(session_key)
     return protocol.RestoreArtifact(
         name=artifact.name,
@@ -127,6 +134,7 @@ def _open_artifact(installation: Installation, manifest: Manifest, artifact: Art
 def _job(
     installation: Installation,
     manifest: Manifest,
+    store: str,
     artifacts: Sequence[protocol.RestoreArtifact],
     *,
     target: protocol.Endpoint | None = None,
@@ -138,6 +146,6 @@ def _job(
         target=target,
         output=output,
         tools=installation.tools(engines.engine(manifest.engine)),
+        store=installation.job_store(store),
         artifacts=list(artifacts),
-        parallel=protocol.PARALLEL,
     )

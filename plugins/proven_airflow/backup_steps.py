@@ -30,8 +30,8 @@ def back_up(recovery_point: str, outlet_events: Any = None) -> None:
     database = identity.database_of(get_current_context())
     installation = open_installation()
     with stopping.stop_on_sigterm():
-        manifest = backup.take_backup(installation, database, recovery_point, on_progress=watching.watch("back_up"))
-    stored = sum(artifact.bytes for artifact in manifest.artifacts)
+        taken = backup.take_backup(installation, database, recovery_point, on_progress=watching.watch("back_up"))
+    stored = sum(artifact.bytes for artifact in taken.manifest.artifacts)
     log.info("recovery point %s of %s stands: %s", recovery_point, database, progress.format_bytes(stored))
     outlet_events[identity.asset(installation.fleet, database)].extra = {"recovery_point": recovery_point}
 
@@ -45,11 +45,11 @@ def clear_up(recovery_point: str) -> None:
     """
     context = get_current_context()
     database = identity.database_of(context)
-    catalog = open_installation().catalog(database)
-    if removed := backup.discard(catalog, database, recovery_point):
+    installation = open_installation()
+    if removed := backup.discard(installation, database, recovery_point):
         time.sleep(LATE_PARTS_SECONDS)
-        removed += backup.discard(catalog, database, recovery_point)
-    if recovery_point not in catalog.recovery_points(database):
+        removed += backup.discard(installation, database, recovery_point)
+    if recovery_point not in installation.catalog(database).recovery_points(database):
         raise StoppedError(
             f"no recovery point {recovery_point}; {removed} objects and parts of it were removed",
             hint="The log of the task back_up says why. If it was killed, its log just ends.",

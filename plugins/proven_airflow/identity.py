@@ -42,7 +42,7 @@ def wanted(fleet: model.Fleet, process: str) -> Iterator[tuple[str, model.Databa
 def asset(fleet: model.Fleet, database: str) -> Asset:
     """Return the asset that stands for a database's newest recovery point."""
     return Asset(
-        name=f"recovery points of {database}", uri=f"proven://{fleet.database(database).store}/{database}", group="proven"
+        name=f"recovery points of {database}", uri=f"proven://{fleet.database(database).stores[0]}/{database}", group="proven"
     )
 
 
@@ -66,6 +66,7 @@ def drill_of(fleet: model.Fleet, context: Any, recovery_point: str) -> Drill:
         id=ids.new_drill(now=context["dag_run"].run_after, run=run),
         database=database,
         recovery_point=recovery_point,
+        store=fleet.database(database).stores[0],
         sandbox=fleet.database(database).sandbox if sandbox == OWN_SANDBOX else sandbox,
         triggered_by=f"airflow:{run}",
     )

@@ -6,10 +6,8 @@ import json
 import sys
 
 from include.proven import agent_client
-from tests.agent.object_server import sign
+from tests.agent.object_server import Signer
 
 if __name__ == "__main__":
     order = json.load(sys.stdin)
-    agent_client.run(
-        order["job"], presign=lambda artifact, numbers: [sign(order["url"], artifact, number) for number in numbers]
-    )
+    agent_client.run(order["job"], signer=Signer(order["url"]))

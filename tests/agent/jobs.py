@@ -11,8 +11,9 @@ from typing import Any
 
 from include.proven.agent import protocol
 from include.proven.agent.protocol import Endpoint, Tools
-from tests.agent.object_server import ObjectServer, sign
+from tests.agent.object_server import ObjectServer
 
+STORE = protocol.JobStore(name="store", parallel=4, bandwidth=0.0)
 SESSION_KEY = re.compile(r"session key: '(\d+:[0-9A-F]+)'")
 
 
@@ -58,8 +59,8 @@ def backup_job(source: Endpoint, tools: Tools, keys: Keys, **changes: Any) -> di
         lock_seconds=10.0,
         recipients=[keys.public()],
         compression_level=3,
+        stores=[STORE],
         part_bytes=256 * 1024,
-        parallel=4,
     )
     return {**job, **changes}
 
@@ -70,10 +71,10 @@ def restore_job(
     """Return the job that restores what a backup's result describes."""
     artifacts = []
     for artifact in result["artifacts"]:
-        request = dataclasses.asdict(sign(objects.url, artifact["name"]))
+        request = dataclasses.asdict(objects.signer.sign_get("store", artifact["name"]))
         artifacts.append({**artifact, "request": request, "session_key": keys.session_key(objects.whole(artifact["name"]))})
     job = {"protocol": protocol.VERSION, "job": "restore", "target": target, "output": output, "tools": tools}
-    return {**job, "artifacts": artifacts, "parallel": 4}
+    return {**job, "store": STORE, "artifacts": artifacts}
 
 
 def seal(plain: bytes, objects: ObjectServer, keys: Keys, *, part_bytes: int = 256 * 1024) -> dict[str, Any]:

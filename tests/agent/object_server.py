@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import hashlib
 import http.server
 import re
@@ -15,16 +16,30 @@ from typing import Any
 
 import pytest
 
-from include.proven.stores.contract import SignedRequest
+from include.proven.stores.contract import OutgoingPart, SignedRequest
 
 RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 
 
-def sign(url: str, artifact: str, number: int = 0) -> SignedRequest:
-    """Return the PUT of one part, or the GET of the whole for number 0. The signature is a secret that no message may show."""
-    if number:
-        return SignedRequest("PUT", f"{url}/{artifact}/{number}?signature=SECRET", {"ETag": "{md5}", "X-Signed": "yes"})
-    return SignedRequest("GET", f"{url}/{artifact}?signature=SECRET", {})
+@dataclasses.dataclass
+class Signer:
+    """Signs for the server at that URL, as a store would; the signature is a secret that no message may show."""
+
+    url: str
+    signed: list[tuple[str, list[int]]] = dataclasses.field(default_factory=list)
+
+    def sign_parts(self, store: str, artifact: str, parts: Sequence[OutgoingPart]) -> list[SignedRequest]:
+        """Return the PUT of each part."""
+        self.signed.append((artifact, [part.number for part in parts]))
+        return [
+            SignedRequest("PUT", f"{self.url}/{artifact}/{part.number}?signature=SECRET", {"ETag": part.md5, "X-Signed": "yes"})
+            for part in parts
+        ]
+
+    def sign_get(self, store: str, artifact: str) -> SignedRequest:
+        """Return the GET of the whole."""
+        self.signed.append((artifact, [0]))
+        return SignedRequest("GET", f"{self.url}/{artifact}?signature=SECRET", {})
 
 
 class ObjectServer(http.server.ThreadingHTTPServer):
@@ -42,27 +57,14 @@ class ObjectServer(http.server.ThreadingHTTPServer):
         self.parts: dict[str, dict[int, bytes]] = collections.defaultdict(dict)
         self.faults: dict[tuple[str, str], list[Any]] = collections.defaultdict(list)
         self.seen: list[tuple[str, str, int | str]] = []
-        self.signed: list[tuple[str, list[int]]] = []
         self.speed = 0.0
         """Bytes per second of every request; 0: no limit."""
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.signer = Signer(self.url)
 
     def whole(self, artifact: str) -> bytes:
         """Return an object: its parts in order."""
         return b"".join(part for _, part in sorted(self.parts[artifact].items()))
-
-    def presign(self, artifact: str, numbers: Sequence[int]) -> list[SignedRequest]:
-        """Sign as a store would: one PUT for each part, a GET of the whole for number 0."""
-        self.signed.append((artifact, list(numbers)))
-        return [self.sign(artifact, number) for number in numbers]
-
-    def sign(self, artifact: str, number: int = 0) -> SignedRequest:
-        """Return one request; its signature is a secret that no message may show."""
-        if number:
-            return SignedRequest(
-                "PUT", f"{self.url}/{artifact}/{number}?signature=SECRET", {"ETag": "{md5}", "X-Signed": "yes"}
-            )
-        return SignedRequest("GET", f"{self.url}/{artifact}?signature=SECRET", {})
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

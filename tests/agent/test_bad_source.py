@@ -35,7 +35,7 @@ def backup(source: DatabaseServer, schema: str, objects: ObjectServer, keys: Key
     """Runs a backup; afterwards no tool of it may be there."""
 
     def run(**changes: Any) -> dict[str, Any]:
-        return agent_client.run({**backup_job(source.endpoint, source.tools, keys), **changes}, presign=objects.presign)
+        return agent_client.run({**backup_job(source.endpoint, source.tools, keys), **changes}, signer=objects.signer)
 
     yield run
     assert not processes.programs(os.getpid()) & {"mariadb", "mysql", "mariadb-dump", "mysqldump", "gpg", "zstd", "setpriv"}

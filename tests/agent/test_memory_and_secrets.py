@@ -41,8 +41,8 @@ def test_memory_stays_below_256_mib_with_real_part_sizes(
     dump.write_text(BIG_DUMP)
     dump.chmod(0o755)
     tools = {**small.tools, "dump": [str(dump), *small.tools["dump"][1:]]}
-    sizes = {"part_bytes": protocol.PART_BYTES, "parallel": protocol.PARALLEL, "compression_level": 1}
-    result = agent_client.run(backup_job(small.endpoint, tools, keys, **sizes), presign=objects.presign)  # type: ignore[arg-type] # a copy
+    sizes = {"part_bytes": protocol.PART_BYTES, "compression_level": 1}
+    result = agent_client.run(backup_job(small.endpoint, tools, keys, **sizes), signer=objects.signer)  # type: ignore[arg-type] # a copy
     assert len(next(one["parts"] for one in result["artifacts"] if one["role"] == "dump")) >= SIZE // protocol.PART_BYTES
     restored = agent_client.run(restore_job(result, objects, keys, small.tools, None, str(tmp_path / "plain.sql")))
     assert restored["plain_bytes"] > SIZE
@@ -85,7 +85,7 @@ def test_no_secret_is_seen_by_a_neighbour_or_told_to_anyone(
     objects.faults["GET", "dump.sql.zst.gpg"] = ["slow"]  # long enough to be watched
     with Watcher() as watcher:
         job = backup_job(source.endpoint, source.tools, keys)
-        told.append(agent_client.run(job, presign=objects.presign, on_progress=told.append))
+        told.append(agent_client.run(job, signer=objects.signer, on_progress=told.append))
         restoring = restore_job(told[-1], objects, keys, source.tools, None, str(tmp_path / "plain.sql"))
         told.append(agent_client.run(restoring, on_progress=told.append))
     secrets = [source.endpoint["password"], "signature=SECRET"]

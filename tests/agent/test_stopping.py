@@ -41,7 +41,7 @@ def dump_job(noisy: DatabaseServer, keys: Keys) -> dict[str, Any]:
 @pytest.fixture
 def load_job(dump_job: dict[str, Any], noisy: DatabaseServer, objects: ObjectServer, keys: Keys) -> dict[str, Any]:
     """The job that restores the noise over itself."""
-    result = agent_client.run(dump_job, presign=objects.presign)
+    result = agent_client.run(dump_job, signer=objects.signer)
     return restore_job(result, objects, keys, noisy.tools, noisy.admin)
 
 
@@ -160,7 +160,7 @@ def test_a_controller_that_gets_an_exception_leaves_no_agent(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        agent_client.run(dump_job, presign=objects.presign, on_progress=interrupt)
+        agent_client.run(dump_job, signer=objects.signer, on_progress=interrupt)
     assert not any(processes.program(pid) for pid in pids)
     assert list(tmp_path.glob("proven-agent-*")) == []
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from include.proven import agent_client, errors
+from include.proven.stores.contract import OutgoingPart, SignedRequest
 from tests.agent.jobs import Keys, backup_job, restore_job, seal
-from tests.agent.object_server import ObjectServer
+from tests.agent.object_server import ObjectServer, Signer
 from tests.servers.databases import DatabaseServer
 
 DUMP = "dump.sql.zst.gpg"
@@ -44,7 +45,7 @@ def restore(filled: DatabaseServer, objects: ObjectServer, keys: Keys, tmp_path:
 @pytest.mark.parametrize("faults", [[503, "slow", 500], ["reset"], [429, 408]])
 def test_an_upload_heals(faults: list[Any], backup: dict[str, Any], objects: ObjectServer) -> None:
     objects.faults["PUT", f"{DUMP}/2"] = list(faults)
-    result = agent_client.run(backup, presign=objects.presign)
+    result = agent_client.run(backup, signer=objects.signer)
     assert len(objects.whole(DUMP)) == next(one["bytes"] for one in result["artifacts"] if one["name"] == DUMP)
     assert len([seen for seen in objects.seen if seen[1] == f"{DUMP}/2"]) == len(faults) + 1
 
@@ -53,7 +54,7 @@ def test_an_upload_heals(faults: list[Any], backup: dict[str, Any], objects: Obj
 def test_an_upload_that_is_refused_fails_at_once(status: Any, backup: dict[str, Any], objects: ObjectServer) -> None:
     objects.faults["PUT", f"{DUMP}/2"] = [status] * 9
     with pytest.raises(errors.StoreError) as caught:
-        agent_client.run(backup, presign=objects.presign)
+        agent_client.run(backup, signer=objects.signer)
     told = str(caught.value)
     assert f"{DUMP} part 2: {507 if status == 'unread' else status} " in told
     assert "tx-of-the-store" in caught.value.detail
@@ -64,23 +65,24 @@ def test_an_upload_that_is_refused_fails_at_once(status: Any, backup: dict[str, 
 
 def test_an_expired_url_of_an_upload_is_renewed_once(backup: dict[str, Any], objects: ObjectServer) -> None:
     objects.faults["PUT", f"{DUMP}/2"] = [401]
-    agent_client.run(backup, presign=objects.presign)
-    assert (DUMP, [2]) in objects.signed
+    agent_client.run(backup, signer=objects.signer)
+    assert (DUMP, [2]) in objects.signer.signed
 
 
 def test_a_store_that_stays_down_is_given_up_after_five_tries(backup: dict[str, Any], objects: ObjectServer) -> None:
     objects.faults["PUT", f"{DUMP}/1"] = [503] * 9
     with pytest.raises(errors.StoreError, match="part 1: 503"):
-        agent_client.run(backup, presign=objects.presign)
+        agent_client.run(backup, signer=objects.signer)
     assert len([seen for seen in objects.seen if seen[1] == f"{DUMP}/1"]) == 5
 
 
 def test_a_controller_that_can_not_sign_ends_the_backup(backup: dict[str, Any]) -> None:
-    def refuse(*_: object) -> Any:
-        raise errors.StoreError("swift: no key for temporary URLs")
+    class Refusing(Signer):
+        def sign_parts(self, store: str, artifact: str, parts: Sequence[OutgoingPart]) -> list[SignedRequest]:
+            raise errors.StoreError("swift: no key for temporary URLs")
 
     with pytest.raises(errors.StoreError, match="no key for temporary URLs"):
-        agent_client.run(backup, presign=refuse)
+        agent_client.run(backup, signer=Refusing(""))
     with pytest.raises(errors.StoreError, match="no URL"):
         agent_client.run(backup)
 
@@ -93,11 +95,11 @@ def test_a_download_heals(faults: list[Any], restore: dict[str, Any], objects: O
 
 def test_an_expired_url_of_a_download_is_renewed(restore: dict[str, Any], objects: ObjectServer) -> None:
     objects.faults["GET", DUMP] = [401]
-    agent_client.run(restore, presign=objects.presign)
-    assert objects.signed == [(DUMP, [0])]
-    objects.faults["GET", DUMP] = [403]
+    agent_client.run(restore, signer=objects.signer)
+    assert objects.signer.signed == [(DUMP, [0])]
+    objects.faults["GET", DUMP] = [403, 403]
     with pytest.raises(errors.StoreError, match="403") as caught:
-        agent_client.run({**restore, "output": restore["output"] + "2"})
+        agent_client.run({**restore, "output": restore["output"] + "2"}, signer=objects.signer)
     assert "SECRET" not in str(caught.value)
 
 

@@ -90,7 +90,7 @@ def make_house_fleet(
         "engine": "mariadb",
         "schedule": None,
         "objectives": {"rpo": "26h", "rto": "1h"},
-        "store": "swift",
+        "stores": ["swift"],
         "sandbox": "local",
         "owner": "tests",
         "contacts": ["oncall"],

@@ -23,7 +23,7 @@ def write_fleet(folder: pathlib.Path) -> dict[str, object]:
         "engine": "mariadb",
         "schedule": "0 2 * * *",
         "objectives": {"rpo": "26h", "rto": "1h"},
-        "store": "swift",
+        "stores": ["swift"],
         "sandbox": "local",
         "owner": "shop-team",
         "contacts": ["oncall"],
@@ -140,12 +140,12 @@ def test_a_bad_fleet_file_is_one_clear_import_error_for_each_dag_file(
 ) -> None:
     fleet = write_fleet(tmp_path)
     fleet["databases"]["shop"]["engine"] = "oracle"  # type: ignore[index]
-    fleet["databases"]["ods"]["store"] = "swfit"  # type: ignore[index]
+    fleet["databases"]["ods"]["stores"] = ["swfit"]  # type: ignore[index]
     bag = load_bag(fleet, tmp_path, monkeypatch)
     assert not bag.dags, "no DAG of a faulty fleet may run"
     assert {pathlib.Path(file).name for file in bag.import_errors} == {"backup.py", "drill.py", "fire_drill.py"}
     for text in bag.import_errors.values():
         assert "2 faults" in text
         assert "databases.shop.engine" in text
-        assert "databases.ods.store" in text
+        assert "databases.ods.stores" in text
         assert "swift" in text, "it says what was meant"

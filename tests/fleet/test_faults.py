@@ -31,7 +31,7 @@ databases:
     engine: mariadb
     schedule: "0 2 * * *"
     objectives: {rpo: 26h, rto: 1h}
-    store: swift
+    stores: [swift]
     sandbox: local
     owner: shop-team
     contacts: [oncall]
@@ -66,7 +66,7 @@ databases:
     schedule: "0 2 * *"                         # FAULT databases.shop.schedule
     objectives:                                 # FAULT databases.shop.objectives.rto
       rpo: 26h
-    store: swif                                 # FAULT databases.shop.store
+    stores: [swif]                              # FAULT databases.shop.stores[0]
     sandbox: local
     owner: shop-team
     contacts:
@@ -81,7 +81,7 @@ databases:
     engine: mysql
     schedule: "@daily"
     objectives: {rpo: 4h, rto: 1h}              # FAULT databases.Shop.objectives.rpo
-    store: swift
+    stores: [swift]
     sandbox: local
     owner: shop-team
     contacts: oncall                            # FAULT databases.Shop.contacts
@@ -132,7 +132,7 @@ def test_one_error_lists_them_all_and_shows_no_secret(file: pathlib.Path) -> Non
     [
         ("engine: mariadb", "engine: marìadb", "databases.shop.engine", "Did you mean 'mariadb'?"),
         ("    owner:", "    ownr: x\n    owner:", "databases.shop.ownr", "Did you mean 'owner'?"),
-        ("store: swift", "store: swfit", "databases.shop.store", "Did you mean 'swift'?"),
+        ("stores: [swift]", "stores: [swfit]", "databases.shop.stores[0]", "Did you mean 'swift'?"),
         ("[oncall]", "[onkall]", "databases.shop.contacts[0]", "Did you mean 'oncall'?"),
         ("kind: webhook", "kind: webhok", "pages.routes.hook.kind", "Did you mean 'webhook'?"),
         ("sandbox: local", "sandbox: cloud", "databases.shop.sandbox", "The sandboxes are local."),

@@ -33,7 +33,7 @@ databases:
     engine: mariadb
     schedule: null
     objectives: {rpo: 1d, rto: 1h}
-    store: swift
+    stores: [swift]
     sandbox: local
     owner: shop-team
     contacts: [oncall]

@@ -39,7 +39,7 @@ def opened(mariadb_source: DatabaseServer, make_fleet: MakeFleet, monkeypatch: p
 
 def test_an_upload_goes_on_when_its_url_has_expired(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lifetimes = expire_first(monkeypatch, "PUT", 1)
-    manifest = backup.take_backup(opened, "shop", backup.new_id())
+    manifest = backup.take_backup(opened, "shop", backup.new_id()).manifest
     assert manifest.artifacts
     assert min(lifetimes) < 0 < max(lifetimes)
 
@@ -47,16 +47,16 @@ def test_an_upload_goes_on_when_its_url_has_expired(opened: Any, monkeypatch: py
 def test_a_download_goes_on_when_its_url_has_expired(
     opened: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
-    manifest = backup.take_backup(opened, "shop", backup.new_id())
+    manifest = backup.take_backup(opened, "shop", backup.new_id()).manifest
     lifetimes = expire_first(monkeypatch, "GET", 1)
-    files = restore.write_sql(opened, manifest, tmp_path / "out")
+    files = restore.write_sql(opened, manifest, tmp_path / "out", store="swift")
     assert any("INSERT INTO `orders`" in file.read_text() for file in files)
     assert min(lifetimes) < 0 < max(lifetimes)
 
 
 def test_a_url_that_stays_refused_is_an_error(opened: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
-    manifest = backup.take_backup(opened, "shop", backup.new_id())
+    manifest = backup.take_backup(opened, "shop", backup.new_id()).manifest
     expire_first(monkeypatch, "GET", 100)
     with pytest.raises(ProvenError, match="401"):
-        restore.write_sql(opened, manifest, tmp_path / "out")
+        restore.write_sql(opened, manifest, tmp_path / "out", store="swift")
     assert list((tmp_path / "out").iterdir()) == []

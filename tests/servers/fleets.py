@@ -145,7 +145,7 @@ def _database(source: DatabaseServer, **changes: Any) -> dict[str, Any]:
         "engine": source.flavour,
         "schedule": None,
         "objectives": {"rpo": "26h", "rto": "1h"},
-        "store": "swift",
+        "stores": ["swift"],
         "sandbox": "local",
         "owner": "tests",
         "contacts": ["oncall"],

@@ -73,7 +73,7 @@ class TestSwift(StoreConformance):
 
 def test_store_opens_from_the_fleet_file(swift: Swift) -> None:
     config = model.SwiftStore(kind="swift", connection="proven_swift", container=f"t{secrets.token_hex(4)}")
-    store = open_store("mine", config, swift.connection())
+    store = open_store("mine", config, lambda name: swift.connection())
     store.check()
     store.put_record("shop/a", b"x")
     assert store.name == "mine"

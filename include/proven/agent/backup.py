@@ -7,6 +7,7 @@ from typing import Any
 
 from . import accounts, canary, client, dumping, fingerprint, inventory, privileges, processes, sealing, server, snapshot
 from .context import Context, peak_rss_bytes
+from .destinations import Destinations
 from .outgoing import Outgoing, Write
 from .pipeline import Pipeline, copy, widen
 from .processes import Process
@@ -28,6 +29,7 @@ class Backup:
         self._tools = job["tools"]
         self._context = context
         self._keys: list[str] = []
+        self._destinations = Destinations(job["stores"])
         self._result: dict[str, Any] = {}
         self._accounts = accounts.Statements([], [])
 
@@ -45,6 +47,7 @@ class Backup:
             **self._result,
             # in the order of loading
             "artifacts": [before, dump, after],
+            "failed": self._destinations.failures(),
             "stages": self._context.progress.stages(),
             "commands": self._context.commands.as_list(),
             "peak_rss_bytes": peak_rss_bytes(),
@@ -120,4 +123,4 @@ class Backup:
         return outgoing.describe(ACCOUNTS_END)
 
     def _outgoing(self, name: str, role: str) -> Outgoing:
-        return Outgoing(name, role, self._job, self._keys, self._context)
+        return Outgoing(name, role, self._job, self._keys, self._destinations, self._context)

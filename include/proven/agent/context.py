@@ -25,7 +25,7 @@ class Context:
         self._leftovers: list[pathlib.Path] = []
         self.commands = processes.CommandLog()
         self.progress = Progress(self.emit)
-        self.urls = Urls(lambda artifact, numbers: self.emit({"event": "urls", "artifact": artifact, "numbers": numbers}))
+        self.urls = Urls(self.emit)
 
     def emit(self, event: dict[str, Any]) -> None:
         """Write one event as one line, never mixed with another thread's."""

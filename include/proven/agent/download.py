@@ -14,18 +14,20 @@ from . import web
 from .errors import AgentError
 from .pipeline import Pipeline, write_all
 from .progress import Meter
-from .protocol import RestoreArtifact
+from .protocol import JobStore, StoredArtifact
+from .throttle import Throttle
 from .urls import Urls
 
 
 class PartDownloader:
     """One artifact on its way from the store. Not a byte of a part is handed on before its checksum was right."""
 
-    def __init__(self, artifact: RestoreArtifact, urls: Urls, meter: Meter, *, parallel: int) -> None:
+    def __init__(self, artifact: StoredArtifact, store: JobStore, urls: Urls, meter: Meter) -> None:
         self._artifact = artifact
         self._meter = meter
-        self._parallel = parallel
-        self._renew = functools.partial(urls.renew, artifact["name"], 0)
+        self._parallel = store["parallel"]
+        self._throttle = Throttle(store["bandwidth"])
+        self._ask = functools.partial(urls.get, store["name"], artifact["name"])
         self._request = artifact["request"]
         self._parts = artifact["parts"]
         self._offsets = [0, *itertools.accumulate(part["bytes"] for part in self._parts)]
@@ -61,17 +63,15 @@ class PartDownloader:
         """Fetch one part until its checksum is right. Raise AgentError (integrity) when the second time is no better."""
         label = f"{self._artifact['name']} part {index + 1}"
         for _ in range(2):
-            web.get_range(self._request, self._offsets[index], into, self._artifact["bytes"], label, self._renew_request)
+            web.get_range(self._request, self._offsets[index], into, self._artifact["bytes"], label, self._sign, self._throttle)
             if hashlib.sha256(into).hexdigest() == self._parts[index]["sha256"]:
                 return
         hint = "The store holds other bytes than were uploaded: this recovery point is lost, take a new backup."
         raise AgentError("integrity", f"store: get {label}: checksum mismatch", hint=hint)
 
-    def _renew_request(self) -> dict[str, Any] | None:
-        fresh = self._renew()
-        if fresh is not None:
-            self._request = fresh
-        return fresh
+    def _sign(self) -> dict[str, Any]:
+        self._request = self._ask()
+        return self._request
 
     def _hand_on(self, write: Callable[[memoryview], object], close: Callable[[], object]) -> None:
         whole = hashlib.sha256()

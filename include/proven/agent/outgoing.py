@@ -8,6 +8,7 @@ from typing import Any
 
 from . import processes, sealing
 from .context import Context
+from .destinations import Destinations
 from .pipeline import Pipeline, Tap, explain_death, widen, write_all
 from .progress import Meter
 from .protocol import BackupJob
@@ -19,11 +20,14 @@ Write = Callable[[memoryview], None]
 class Outgoing:
     """Compresses, encrypts and uploads what a pump writes into it, and counts both what goes in and what goes out."""
 
-    def __init__(self, name: str, role: str, job: BackupJob, keys: list[str], context: Context) -> None:
+    def __init__(
+        self, name: str, role: str, job: BackupJob, keys: list[str], destinations: Destinations, context: Context
+    ) -> None:
         """Start zstd and gpg, which then wait for data."""
         self._name = name
         self._role = role
-        self._job = job
+        self._part_bytes = job["part_bytes"]
+        self._destinations = destinations
         self._context = context
         self._tap = Tap()
         path, log = job["tools"]["path"], context.commands
@@ -37,7 +41,6 @@ class Outgoing:
 
     def attach(self, pipeline: Pipeline, produce: Callable[[Write], None], plain: Meter, sent: Meter) -> None:
         """Add everything from `produce`, which writes the plain stream with the function that it is given, to the store."""
-        job = self._job
 
         def fill() -> None:
             produce(lambda data: self._write(data, plain))
@@ -46,9 +49,7 @@ class Outgoing:
         pipeline.pump(f"plain stream of {self._name}", fill)
         pipeline.add(self._zstd, explain_death)
         pipeline.add(self._gpg, sealing.explain_encrypt)
-        self._uploader = PartUploader(
-            self._name, self._context.urls, sent, part_bytes=job["part_bytes"], parallel=job["parallel"]
-        )
+        self._uploader = PartUploader(self._name, self._context.urls, sent, self._destinations, part_bytes=self._part_bytes)
         self._uploader.attach(pipeline, self._gpg.stdout)
 
     def ends_with(self, marker: str) -> bool:

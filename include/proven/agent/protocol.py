@@ -2,18 +2,20 @@
 
 Controller → agent (stdin)
     first line   a Job (below). It holds the secrets of this one job; they go nowhere else.
-    later lines  {"answer": "urls", "artifact": NAME, "numbers": [1, …],
+    later lines  {"answer": "urls", "store": NAME, "artifact": NAME, "method": "PUT",
                   "requests": [{"number": 1, "method": "PUT", "url": …, "headers": {…}}]}
-                 `numbers` are those that were asked for; one without a request will get none. `{md5}` in a header's value
-                 becomes the part's MD5.
+                 one request for each part that was asked for (GET: number 0), or in its place the reason why there is none:
+                 {"number": 1, "error": {"kind", "what", "detail", "hint"}}. A `file:` URL is a path on this host:
+                 `Content-Range` (PUT) and `Range` (GET) say which bytes of that file.
     end of file  stop now: kill every tool, remove every temporary file, exit 3.
 
 Agent → controller (stdout)
     {"event": "progress", "stage": "dump", "bytes": 1048576, "rate": 52428800.0, "total": null | 800000000}
         at least every second while a stage runs; `bytes` so far in this stage, `rate` in bytes/second over the last second.
-    {"event": "urls", "artifact": NAME, "numbers": [9, 10, …]}         asks for pre-signed PUTs before it runs out of them, and
-                                                                       for a new one (restore: the GET, number 0) once its URL
-                                                                       was refused, for it may have expired
+    {"event": "urls", "store": NAME, "artifact": NAME, "method": "PUT",
+     "parts": [{"number": 1, "offset": 0, "bytes": 16777216, "sha256": …, "md5": …}]}
+        asks for pre-signed requests: a PUT for each part that is ready to be sent, or (method GET, number 0, the rest
+        empty) a new GET of the whole in place of one that was refused, for it may have expired
     {"event": "result", …}                                             the last line, see Result; then exit 0
     {"event": "error", "kind": …, "what": …, "detail": …, "hint": …, "commands": [Command …]}
                                                                        the last line; then exit 1
@@ -28,7 +30,6 @@ from typing import Any, TypedDict
 
 VERSION = 1
 PART_BYTES = 16 * 1024 * 1024
-PARALLEL = 4
 
 EXIT_DONE, EXIT_ERROR, EXIT_STOPPED = 0, 1, 3
 
@@ -55,12 +56,24 @@ class Tools(TypedDict):
     path: list[str]
 
 
+class JobStore(TypedDict):
+    """A store that a job sends to or reads from, and how hard it may pull."""
+
+    name: str
+    parallel: int
+    """Parts under way at once."""
+    bandwidth: float
+    """Bytes a second, all parts together; 0: no limit."""
+
+
 class BackupJob(TypedDict):
     """{"job": "backup"}: dump, compress, encrypt and upload one database; fingerprint it inside the dump's snapshot.
 
-    The result holds: server, schemas, snapshot_at (ISO 8601, the source's clock in UTC), artifacts (`accounts`, `dump` and
-    `grants`, in the order of loading; shape of `manifest.Artifact`), fingerprint, inventory, canary, lock_seconds (how long
-    the global read lock was held), stages, commands, peak_rss_bytes.
+    The stream goes to every one of `stores` in the same pass. A store that fails is left behind while another is left; the
+    result's `failed` holds {store: {"kind", "what", "detail", "hint"}} for those. It also holds: server, schemas, snapshot_at
+    (ISO 8601, the source's clock in UTC), artifacts (`accounts`, `dump` and `grants`, in the order of loading; shape of
+    `manifest.Artifact`), fingerprint, inventory, canary, lock_seconds (how long the global read lock was held), stages,
+    commands, peak_rss_bytes.
     """
 
     protocol: int
@@ -76,25 +89,32 @@ class BackupJob(TypedDict):
     recipients: list[str]
     """Armoured OpenPGP public keys, checked by the controller."""
     compression_level: int
+    stores: list[JobStore]
     part_bytes: int
-    parallel: int
+    """Size of the first parts; later ones are larger (`parts.py`)."""
 
 
-class RestoreArtifact(TypedDict):
-    """One artifact to fetch, verify, decrypt and feed to the client, in the order of the list."""
+class StoredArtifact(TypedDict):
+    """One artifact as it lies in a store (compressed, encrypted)."""
 
     name: str
-    role: str
     request: dict[str, Any]
-    """Pre-signed GET: {"method": "GET", "url": …, "headers": {…}}."""
-    session_key: str
-    """`9:0123…`, as gpg prints it: opens this one artifact."""
+    """Pre-signed GET."""
     bytes: int
     sha256: str
+    parts: list[dict[str, Any]]
+    """All of them, in order, as `manifest.Part`."""
+
+
+class RestoreArtifact(StoredArtifact):
+    """One artifact to fetch, verify, decrypt and feed to the client, in the order of the list."""
+
+    role: str
+    session_key: str
+    """`9:0123…`, as gpg prints it: opens this one artifact."""
     plain_bytes: int
     plain_sha256: str
     end_marker: str
-    parts: list[dict[str, Any]]
 
 
 class RestoreJob(TypedDict):
@@ -110,8 +130,42 @@ class RestoreJob(TypedDict):
     target: Endpoint | None
     output: str
     tools: Tools
+    store: JobStore
     artifacts: list[RestoreArtifact]
-    parallel: int
+
+
+class CopyArtifact(StoredArtifact):
+    """One artifact to copy."""
+
+    missing: list[int]
+    """Numbers of the parts that the target does not hold yet: only these are sent."""
+
+
+class CopyJob(TypedDict):
+    """{"job": "copy"}: bring artifacts, as they are, from one store to another, each part verified on its way.
+
+    The result holds stages, sent_bytes, peak_rss_bytes.
+    """
+
+    protocol: int
+    job: str
+    source: JobStore
+    target: JobStore
+    artifacts: list[CopyArtifact]
+
+
+class FetchJob(TypedDict):
+    """{"job": "fetch"}: bring artifacts, as they are, into the directory `folder`, each part verified before it counts.
+
+    What an interrupted fetch has left there (`.<name>.partial`) is verified part by part and continued. The result holds
+    stages, fetched_bytes, peak_rss_bytes.
+    """
+
+    protocol: int
+    job: str
+    store: JobStore
+    folder: str
+    artifacts: list[StoredArtifact]
 
 
 class InspectJob(TypedDict):

@@ -91,7 +91,7 @@ class Restore:
             stage(f"{prefix}download", artifact["bytes"]) as fetched,
             stage(f"{prefix}load", artifact["plain_bytes"]) as loaded,
         ):
-            downloader = PartDownloader(artifact, self._context.urls, fetched, parallel=self._job["parallel"])
+            downloader = PartDownloader(artifact, self._job["store"], self._context.urls, fetched)
 
             def pour(data: memoryview) -> None:
                 tap.see(data)

@@ -1,4 +1,4 @@
-"""Pre-signed requests: asked of the controller ahead of need, so that an upload never waits for them."""
+"""Pre-signed requests, asked of the controller one by one: only for what is ready to go, so that each is as fresh as can be."""
 
 from __future__ import annotations
 
@@ -8,53 +8,45 @@ from typing import Any
 
 from .errors import AgentError
 
-BATCH = 16
 WAIT = 120.0
+"""Seconds that the controller may take: it may have to ask a slow store, or log in anew."""
+
+Key = tuple[str, str, str, int]
+"""Store, artifact, method, number."""
 
 
 class Urls:
-    """What the controller has signed so far. `ask(artifact, numbers)` sends it a request, `answer` brings one back."""
+    """What the controller signs for us. `ask(event)` sends it a request, `answer` takes in what comes back."""
 
-    def __init__(self, ask: Callable[[str, list[int]], None]) -> None:
+    def __init__(self, ask: Callable[[dict[str, Any]], None]) -> None:
         self._ask = ask
         self._changed = threading.Condition()
-        self._ready: dict[tuple[str, int], dict[str, Any] | None] = {}
-        self._asked: dict[str, int] = {}
+        self._ready: dict[Key, dict[str, Any]] = {}
 
-    def take(self, artifact: str, number: int) -> dict[str, Any]:
-        """Return the request for part `number` (1 …) and ask for the next batch when fewer than half of one are left.
+    def put(self, store: str, artifact: str, part: dict[str, Any]) -> dict[str, Any]:
+        """Return a PUT for a part: number, offset, bytes, sha256, md5. Raise AgentError as the controller says it."""
+        return self._request(store, artifact, "PUT", part)
 
-        Raise AgentError (store) if the controller gives none.
-        """
-        with self._changed:
-            asked = self._asked.get(artifact, 0)
-            short = number > asked - BATCH // 2
-            if short:
-                self._asked[artifact] = asked + BATCH
-        if short:
-            self._ask(artifact, list(range(asked + 1, asked + BATCH + 1)))
-        request = self._await(artifact, number)
-        if request is None:
-            raise AgentError("store", f"store: no URL for part {number} of {artifact} from the controller")
-        return request
-
-    def renew(self, artifact: str, number: int) -> dict[str, Any] | None:
-        """Return a new request in place of one that was refused (part 0: the GET of the whole), or None if there is none."""
-        self._ask(artifact, [number])
-        return self._await(artifact, number)
+    def get(self, store: str, artifact: str) -> dict[str, Any]:
+        """Return a new GET of the whole in place of one that was refused. Raise AgentError as the controller says it."""
+        return self._request(store, artifact, "GET", {"number": 0})
 
     def answer(self, message: dict[str, Any]) -> None:
-        """Take in a line of the controller. Numbers that were asked for and not answered mean: there is none."""
+        """Take in a line of the controller."""
+        place = message["store"], message["artifact"], message["method"]
         with self._changed:
-            given = {request["number"]: request for request in message["requests"]}
-            for number in message.get("numbers", given):
-                self._ready[message["artifact"], number] = given.get(number)
+            for given in message["requests"]:
+                self._ready[*place, given["number"]] = given
             self._changed.notify_all()
 
-    def _await(self, artifact: str, number: int) -> dict[str, Any] | None:
+    def _request(self, store: str, artifact: str, method: str, part: dict[str, Any]) -> dict[str, Any]:
+        self._ask({"event": "urls", "store": store, "artifact": artifact, "method": method, "parts": [part]})
+        key = store, artifact, method, part["number"]
         with self._changed:
-            if not self._changed.wait_for(lambda: (artifact, number) in self._ready, WAIT):
-                raise AgentError(
-                    "store", f"store: no URL for part {number} of {artifact} from the controller within {WAIT:.0f} s"
-                )
-            return self._ready.pop((artifact, number))
+            if not self._changed.wait_for(lambda: key in self._ready, WAIT):
+                what = f"store {store}: no URL for {artifact} from the controller within {WAIT:.0f} s"
+                raise AgentError("store", what)
+            given = self._ready.pop(key)
+        if error := given.get("error"):
+            raise AgentError(error["kind"], error["what"], detail=error["detail"], hint=error["hint"])
+        return given

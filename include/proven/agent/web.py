@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .errors import AgentError
+from .throttle import Throttle
 
 TRIES = 5
 TIMEOUT = 60.0
@@ -35,7 +36,8 @@ HINTS = {
 CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 Request = dict[str, Any]
-Renew = Callable[[], Request | None]
+Sign = Callable[[], Request]
+"""Returns a request that is signed just now."""
 
 
 class Answer(Exception):  # noqa: N818 - it is not always an error: `AgentError` is made of it where it is one
@@ -48,30 +50,29 @@ class Answer(Exception):  # noqa: N818 - it is not always an error: `AgentError`
         self.retry_after = float(retry_after) if retry_after.isdigit() else 0.0
 
 
-def put(request: Request, body: memoryview, md5: str, label: str, renew: Renew) -> None:
-    """Send one part. `{md5}` in a header's value becomes the part's MD5, which the store compares.
+def put(sign: Sign, body: memoryview, label: str, throttle: Throttle) -> None:
+    """Send one part. It is signed anew when it was refused, for it may have expired.
 
-    Given a URL that was refused, `renew` returns a new one, once. Raise AgentError (store) naming `label`, the status and the
-    request id, after five tries or at the first answer that no retry can change.
+    Raise AgentError (store) naming `label`, the status and the request id, after five tries or at the first answer that no
+    retry can change.
     """
 
     def send(current: Request) -> None:
-        headers = {name: value.replace("{md5}", md5) for name, value in current["headers"].items()}
-        headers["Content-Length"] = str(len(body))
+        headers = {**current["headers"], "Content-Length": str(len(body))}
         connection, path = _connect(current["url"])
         try:
-            response = _exchange(connection, current["method"], path, headers, body)
+            response = _exchange(connection, current["method"], path, headers, _chunks(body, throttle))
             response.read()
             etag = (response.getheader("ETag") or "").strip('"')
-            if "{md5}" in current["headers"].get("ETag", "") and etag and etag != md5:
+            if etag and etag != current["headers"].get("ETag", etag):
                 raise http.client.HTTPException("the store received other bytes than were sent")
         finally:
             connection.close()
 
-    _with_retries(send, request, f"store: put {label}", renew)
+    _with_retries(send, sign(), f"store: put {label}", sign)
 
 
-def get_range(request: Request, first: int, into: memoryview, total: int, label: str, renew: Renew) -> None:
+def get_range(request: Request, first: int, into: memoryview, total: int, label: str, sign: Sign, throttle: Throttle) -> None:
     """Fill `into` with the bytes of an object from `first` on; the object must have `total` bytes.
 
     Raise AgentError: integrity if the object is missing or of another size, store as `put` does.
@@ -83,26 +84,26 @@ def get_range(request: Request, first: int, into: memoryview, total: int, label:
         try:
             response = _exchange(connection, current["method"], path, headers, None)
             _check_range(response, first, len(into), total, label)
-            _fill(response, into)
+            _fill(response, into, throttle)
         finally:
             connection.close()
 
-    _with_retries(receive, request, f"store: get {label}", renew)
+    _with_retries(receive, request, f"store: get {label}", sign)
 
 
-def _with_retries(action: Callable[[Request], None], request: Request, doing: str, renew: Renew) -> None:
+def _with_retries(action: Callable[[Request], None], request: Request, doing: str, sign: Sign) -> None:
     renewed = False
     for attempt in range(1, TRIES + 1):
         pause = min(BACKOFF * 2 ** (attempt - 1), LONGEST_WAIT)
         try:
             return action(request)
         except Answer as answer:
-            fresh = renew() if answer.status in REFUSED and not renewed else None
-            if fresh is not None:
-                request, renewed, pause = fresh, True, 0.0
+            if answer.status in REFUSED and not renewed:
+                request, renewed, pause = sign(), True, 0.0
             elif answer.status not in RETRIED or attempt == TRIES:
                 raise _explain(answer, doing) from None
-            pause = max(pause, min(answer.retry_after, LONGEST_WAIT)) if fresh is None else 0.0
+            else:
+                pause = max(pause, min(answer.retry_after, LONGEST_WAIT))
         except ssl.SSLCertVerificationError as error:
             hint = "Install the authority's certificate on this host."
             raise AgentError("store", f"{doing}: certificate refused", detail=error.verify_message, hint=hint) from None
@@ -133,11 +134,11 @@ def _connect(url: str) -> tuple[http.client.HTTPConnection, str]:
 
 
 def _exchange(
-    connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str], body: memoryview | None
+    connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str], body: Iterator[memoryview] | None
 ) -> http.client.HTTPResponse:
     """Send a request and return the response if it is a success. Raise Answer if it is not."""
     try:
-        connection.request(method, path, _chunks(body) if body is not None else None, headers)
+        connection.request(method, path, body, headers)
     except (BrokenPipeError, ConnectionResetError):
         # A store that refuses may answer and hang up before it has read the body: its answer is the better cause.
         response = connection.getresponse()
@@ -150,10 +151,12 @@ def _exchange(
     return response
 
 
-def _chunks(body: memoryview) -> Iterator[memoryview]:
+def _chunks(body: memoryview, throttle: Throttle) -> Iterator[memoryview]:
     """Yield the body in pieces: a socket's time limit is for all that one call sends."""
     for start in range(0, len(body), CHUNK):
-        yield body[start : start + CHUNK]
+        piece = body[start : start + CHUNK]
+        throttle.pass_through(len(piece))
+        yield piece
 
 
 def _check_range(response: http.client.HTTPResponse, first: int, count: int, total: int, label: str) -> None:
@@ -166,9 +169,10 @@ def _check_range(response: http.client.HTTPResponse, first: int, count: int, tot
         raise AgentError("store", f"store: get {label}: the store ignores Range", hint="A proxy between may strip that header.")
 
 
-def _fill(response: http.client.HTTPResponse, into: memoryview) -> None:
+def _fill(response: http.client.HTTPResponse, into: memoryview, throttle: Throttle) -> None:
     filled = 0
     while filled < len(into):
+        throttle.pass_through(min(CHUNK, len(into) - filled))
         count = response.readinto(into[filled : filled + CHUNK])
         if not count:
             raise http.client.IncompleteRead(b"", len(into) - filled)

@@ -72,7 +72,7 @@ def _run_all(demo: environment.Demo, opened: installation.Installation) -> Itera
     taken: list[Manifest] = []
     yield _time(
         "proven backup, fingerprint included",
-        lambda: taken.append(backup.take_backup(opened, "shop", backup.new_id())),
+        lambda: taken.append(backup.take_backup(opened, "shop", backup.new_id()).manifest),
         lambda: sum(artifact.bytes for artifact in taken[0].artifacts),
     )
     for packer, unpacker in packed.items():
@@ -93,7 +93,7 @@ def _into_sandbox(
     opened: installation.Installation, manifest: Manifest, way: str, load: Callable[[str], None] | None
 ) -> Timing:
     """Time one way into a sandbox of its own; its building is not counted."""
-    this = drill.Drill(ids.new_drill(), "shop", manifest.recovery_point, "local")
+    this = drill.Drill(ids.new_drill(), "shop", manifest.recovery_point, opened.database("shop").stores[0], "local")
     drill.build(opened, this)
     try:
         socket = drill.sandbox_endpoint(opened, this)["socket"]

@@ -20,6 +20,9 @@ Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}
 
 DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?")
 
+RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]B)/s")
+RATE_UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9}
+
 
 def parse_duration(value: object) -> object:
     """Given `1d 2h`, `90m` or `45s`, return the timedelta. Raise ValueError with the accepted form."""
@@ -31,6 +34,22 @@ def parse_duration(value: object) -> object:
     if not duration:
         raise ValueError("is no duration: write it as 26h, 90m, 45s or 1d 2h")
     return duration
+
+
+def parse_rate(value: object) -> object:
+    """Given `50 MB/s`, `800 KB/s` or `1.5 GB/s`, return bytes a second. Raise ValueError with the accepted form."""
+    match = RATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    rate = float(match[1]) * RATE_UNITS[match[2]] if match else 0.0
+    if not rate:
+        raise ValueError("is no rate: write it as 50 MB/s, 800 KB/s or 1 GB/s")
+    return rate
+
+
+def require_different(names: list[str]) -> list[str]:
+    """Return the names as they are. Raise ValueError if one stands there twice."""
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"names {twice[0]!r} twice")
+    return names
 
 
 def place_path(value: pathlib.Path, info: pydantic.ValidationInfo) -> pathlib.Path:
@@ -51,6 +70,13 @@ Duration = Annotated[
         parse_duration, json_schema_input_type=Annotated[str, pydantic.Field(pattern=rf"^\s*(?=\d){DURATION.pattern}\s*$")]
     ),
 ]
+Rate = Annotated[
+    float,
+    pydantic.BeforeValidator(
+        parse_rate, json_schema_input_type=Annotated[str, pydantic.Field(pattern=rf"^\s*{RATE.pattern}\s*$")]
+    ),
+]
+"""Bytes a second."""
 FilePath = Annotated[pathlib.Path, pydantic.AfterValidator(place_path)]
 Text = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=1)]
 """Text that says something: an empty name or address is a mistake."""
@@ -77,22 +103,72 @@ class GnuPG(Model):
     """File with the passphrase of the private keys, if they have one."""
 
 
-class SwiftStore(Model):
+class StoreModel(Model):
+    """What every store has."""
+
+    prefix: Annotated[str, pydantic.StringConstraints(pattern=r"^([^/\s]+(/[^/\s]+)*)?$")] = ""
+    """Put before every key, without a slash at either end. Empty: the container, bucket or directory is all ours."""
+    parallel: int = pydantic.Field(default=4, ge=1, le=64)
+    """Parts under way at once. Each takes a buffer of 16 MiB (more in artifacts beyond 10 GB) of the agent's memory."""
+    bandwidth_limit: Rate | None = None
+    """The most that one backup or restore may send to or read from this store; unset: as fast as it goes."""
+
+
+class SwiftStore(StoreModel):
     """A container of OpenStack Swift, written by TempURL."""
 
     kind: Literal["swift"]
     """OpenStack Swift."""
     connection: Text
-    """Airflow connection id: host = auth URL, login, password; extra: `auth_version` (1, 3), project and domains."""
+    """Airflow connection id: of type `openstack` (Keystone), or of any other with extra `auth_version` 1 (tempauth)."""
     container: Text
-    """Name of the container. It must exist."""
-    prefix: Annotated[str, pydantic.StringConstraints(pattern=r"^([^/\s]+(/[^/\s]+)*)?$")] = ""
-    """Put before every key, without a slash at either end. Empty: the container is all ours."""
+    """Name of the container. A first backup creates it, and `<container>_segments` for the parts."""
     url_lifetime: Duration = datetime.timedelta(hours=1)
     """How long a pre-signed URL lives."""
+    expire_after: Duration | None = None
+    """Swift deletes what is older (`X-Delete-At`), by the clock, *whether newer backups exist or not*; unset: never."""
 
 
-Store = SwiftStore
+class ObjectLock(Model):
+    """S3 refuses to delete or overwrite what is younger than this."""
+
+    mode: Literal["governance", "compliance"]
+    """`compliance`: nobody can lift it, the account's owner included; `governance`: those with a special right can."""
+    retain: Duration
+    """How long each recovery point and verdict is locked."""
+
+
+class S3Store(StoreModel):
+    """A bucket of Amazon S3 or of another cloud that speaks S3, written by pre-signed multipart uploads."""
+
+    kind: Literal["s3"]
+    """S3 and what speaks its API."""
+    connection: Text
+    """Airflow connection id of type `aws`; extra: `region_name`, `endpoint_url` (another cloud's), `role_arn`."""
+    bucket: Text
+    """Name of the bucket. It must exist."""
+    url_lifetime: Duration = datetime.timedelta(hours=1)
+    """How long a pre-signed URL lives. One signed with a role's temporary credentials ends with them if that is sooner."""
+    storage_class: Text | None = None
+    """Of the artifacts, such as STANDARD_IA. A class that must be thawed first can't be drilled. Unset: the bucket's."""
+    encryption: Literal["AES256", "aws:kms"] | None = None
+    """Server-side encryption, besides ours; unset: the bucket's default."""
+    kms_key: Text | None = None
+    """Id or ARN of the KMS key for `aws:kms`; unset: the account's own."""
+    object_lock: ObjectLock | None = None
+    """Immutability; the bucket must have been made with Object Lock."""
+
+
+class DirectoryStore(StoreModel):
+    """A directory: a mounted disk or share. The agent writes it itself, so it must be mounted where the agent runs."""
+
+    kind: Literal["directory"]
+    """A mounted disk or share."""
+    path: FilePath
+    """The directory. It must exist: a path that is not mounted must not be filled."""
+
+
+Store = Annotated[SwiftStore | S3Store | DirectoryStore, pydantic.Field(discriminator="kind")]
 
 
 class LocalSandbox(Model):
@@ -167,8 +243,8 @@ class Database(Model):
     """Cron expression or preset (`@daily`); null: backups are taken by hand only."""
     objectives: Objectives
     """What was promised; a drill measures it."""
-    store: Name
-    """One of `stores`: where the recovery points go."""
+    stores: Annotated[list[Name], pydantic.Field(min_length=1), pydantic.AfterValidator(require_different)]
+    """Those of `stores` where each recovery point goes, all in one pass. The first also keeps the record of open pages."""
     sandbox: Name
     """One of `sandboxes`: where they are restored."""
     schemas: Annotated[list[Text], pydantic.Field(min_length=1)] | None = None

@@ -27,13 +27,18 @@ def find_faults(fleet: dict[str, Any], folder: pathlib.Path) -> Iterator[Finding
 
 
 def _find_dangling(fleet: dict[str, Any], database: dict[str, Any], _folder: pathlib.Path) -> Iterator[Finding]:
-    contacts = database.get("contacts")
     wanted: list[tuple[Path, Any, str, dict[str, Any]]] = [
-        (("store",), database.get("store"), "stores", _mapping(fleet, "stores")),
         (("sandbox",), database.get("sandbox"), "sandboxes", _mapping(fleet, "sandboxes")),
     ]
-    for position, contact in enumerate(contacts if isinstance(contacts, list) else []):
-        wanted.append((("contacts", position), contact, "pages.routes", _mapping(_mapping(fleet, "pages"), "routes")))
+    lists = {
+        "stores": ("stores", _mapping(fleet, "stores")),
+        "contacts": ("pages.routes", _mapping(_mapping(fleet, "pages"), "routes")),
+    }
+    for key, (section, known) in lists.items():
+        names = database.get(key)
+        wanted += [
+            ((key, position), name, section, known) for position, name in enumerate(names if isinstance(names, list) else [])
+        ]
     for path, name, section, known in wanted:
         if isinstance(name, str) and known and name not in known:
             yield path, f"is not under {section}", hints.suggest(name, known, noun=section)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from include.proven import connections
 from include.proven.fleet import model
 from include.proven.stores.contract import Store
 from include.proven.stores.swift import SwiftStore
 
 
-def open_store(name: str, config: model.Store, connection: connections.Connection) -> Store:
-    """Given a store of the fleet file and its credentials, return it. Nothing is asked of the server yet."""
-    return SwiftStore(name, config, connection)
+def open_store(name: str, config: model.Store, connect: Callable[[str], connections.Connection]) -> Store:
+    """Given a store of the fleet file and what finds a connection by its name, return it. Nothing is asked of a server yet."""
+    match config:
+        case model.SwiftStore():
+            return SwiftStore(name, config, connect(config.connection))
+    raise NotImplementedError(config.kind)

@@ -14,6 +14,8 @@ or refuses, and `IntegrityError` when what is there is not what was sent or aske
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -22,10 +24,10 @@ from include.proven.manifest import Part
 
 @dataclasses.dataclass(frozen=True)
 class SignedRequest:
-    """A request that anyone who holds it may make, until it expires.
+    """A request that anyone who holds it may make, until it expires. `headers` must be sent as they are.
 
-    `headers` must be sent as they are, but for the text `{md5}`, which the sender replaces by the MD5 of the body in hex:
-    so the store itself refuses a part that was damaged on the way.
+    A `file:` URL is the path of a file that the sender writes or reads itself; `Range` or, in a PUT, `Content-Range`
+    says which bytes of it.
     """
 
     method: str
@@ -35,11 +37,34 @@ class SignedRequest:
 
 
 @dataclasses.dataclass(frozen=True)
+class OutgoingPart:
+    """A part that is about to be sent: where it begins in the artifact, its size (both in bytes) and checksums in hex."""
+
+    number: int
+    """1, 2, 3 …"""
+    offset: int
+    bytes: int
+    sha256: str
+    md5: str
+
+
+def locate(parts: Sequence[Part]) -> list[OutgoingPart]:
+    """Return the parts of an artifact, all of them and in order, with the offset at which each begins."""
+    offsets = itertools.accumulate((part.bytes for part in parts), initial=0)
+    return [
+        OutgoingPart(part.number, offset, part.bytes, part.sha256, part.md5)
+        for part, offset in zip(parts, offsets, strict=False)  # the last offset is the artifact's end
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
 class Upload:
     """An artifact that is being uploaded. `token` is the store's own (an S3 upload id); it is no secret."""
 
     key: str
     token: str = ""
+    touched_at: datetime.datetime | None = dataclasses.field(default=None, compare=False)
+    """When its youngest part came in, or, if it has none, when it was opened; only `list_uploads` says it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +73,8 @@ class StoredObject:
 
     key: str
     bytes: int
+    modified_at: datetime.datetime | None = dataclasses.field(default=None, compare=False)
+    """When it was written, by the store's clock."""
 
 
 class Store(Protocol):
@@ -60,10 +87,22 @@ class Store(Protocol):
         """Prove that the store can be reached, written and read with these credentials. Raise StoreError if not."""
 
     def begin_upload(self, key: str) -> Upload:
-        """Open an upload of an artifact. Raise StoreError if an object of that key exists: objects are written once."""
+        """Open an upload of an artifact. Raise StoreError if an object or an open upload of that key exists."""
 
-    def presign_parts(self, upload: Upload, numbers: Sequence[int]) -> list[SignedRequest]:
-        """Return one PUT for each part number (1 …). Each opens that one part, expires, and allows no other method."""
+    def resume_upload(self, key: str) -> Upload:
+        """Return the open upload of that key, or open one. Raise StoreError if an object of that key exists."""
+
+    def find_parts(self, upload: Upload, parts: Sequence[OutgoingPart]) -> set[int]:
+        """Return the numbers of those parts that the store holds already, with that very size and checksum.
+
+        A part that is there with another size or checksum is not among them: it may be sent again.
+        """
+
+    def presign_parts(self, upload: Upload, parts: Sequence[OutgoingPart]) -> list[SignedRequest]:
+        """Return one PUT for each part. Each opens that one part, expires, and allows no other method.
+
+        The store itself refuses a body that is not the part's: its size and checksum are in the request.
+        """
 
     def commit_upload(self, upload: Upload, parts: Sequence[Part]) -> None:
         """Read back size and checksum of every part from the store, compare, then make the object visible.
@@ -75,7 +114,7 @@ class Store(Protocol):
         """Remove every part of an upload that was not committed. No error if there is nothing."""
 
     def list_uploads(self, folder: str) -> list[Upload]:
-        """Return the uploads below `folder` that hold parts and are neither committed nor aborted, sorted by key."""
+        """Return the uploads below `folder` that are neither committed nor aborted, sorted by key."""
 
     def presign_get(self, key: str) -> SignedRequest:
         """Return a GET of the whole object that honours `Range: bytes=a-b`. Raise IntegrityError if it is missing."""
@@ -83,8 +122,11 @@ class Store(Protocol):
     def read_start(self, key: str, count: int) -> bytes:
         """Return the first `count` bytes (or all, if there are fewer). Raise IntegrityError if it is missing."""
 
-    def put_record(self, key: str, content: bytes) -> None:
-        """Write a small object, checksum verified by the store. Never overwrites: raise StoreError if it exists."""
+    def put_record(self, key: str, content: bytes, *, keep: bool = False) -> None:
+        """Write a small object, checksum verified by the store. Never overwrites: raise StoreError if it exists.
+
+        With `keep`, the store's own retention (Object Lock, expiry) goes for it as it does for artifacts.
+        """
 
     def get_record(self, key: str) -> bytes:
         """Return a small object. Raise KeyError if there is none."""

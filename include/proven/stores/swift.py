@@ -22,7 +22,7 @@ from include.proven.fleet import model
 from include.proven.manifest import Part
 from include.proven.stores import static_large_object as slo
 from include.proven.stores import swift_client, tempurl
-from include.proven.stores.contract import SignedRequest, StoredObject, Upload
+from include.proven.stores.contract import OutgoingPart, SignedRequest, StoredObject, Upload, locate
 
 
 class Listed(TypedDict, total=False):
@@ -61,7 +61,7 @@ class SwiftStore:
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
         part = Part(number=1, bytes=len(content), sha256=hashlib.sha256(content).hexdigest(), md5=digest)
         try:
-            tempurl.send(self.presign_parts(upload, [1])[0], content)
+            tempurl.send(self.presign_parts(upload, locate([part]))[0], content)
             self.commit_upload(upload, [part])
             if tempurl.send(self.presign_get(upload.key)) != content:
                 raise errors.StoreError("swift: read back the probe: it is not what was written")
@@ -75,12 +75,24 @@ class SwiftStore:
             raise _exists(key)
         return Upload(key)
 
-    def presign_parts(self, upload: Upload, numbers: Sequence[int]) -> list[SignedRequest]:
-        """Return one TempURL for each part number (1 …)."""
+    def resume_upload(self, key: str) -> Upload:
+        """Return the upload of that key, whatever parts of it are there. Raise StoreError if an object of that key exists."""
+        self._create_containers()
+        if self._head(key) is not None:
+            raise _exists(key)
+        return Upload(key)
+
+    def find_parts(self, upload: Upload, parts: Sequence[OutgoingPart]) -> set[int]:
+        """Return the numbers of those parts that are there with that size and MD5."""
+        listed = self._listed_parts(upload.key)
+        return {part.number for part in parts if listed.get(self._part(upload.key, part.number)) == (part.bytes, part.md5)}
+
+    def presign_parts(self, upload: Upload, parts: Sequence[OutgoingPart]) -> list[SignedRequest]:
+        """Return one TempURL for each part."""
+        signed = self._sign("PUT", self._segments, [self._part(upload.key, part.number) for part in parts])
         # The ETag makes Swift compare what arrives with what the agent read.
         return [
-            SignedRequest(request.method, request.url, {"ETag": "{md5}"})
-            for request in self._sign("PUT", self._segments, [self._part(upload.key, number) for number in numbers])
+            SignedRequest(request.method, request.url, {"ETag": part.md5}) for request, part in zip(signed, parts, strict=True)
         ]
 
     def commit_upload(self, upload: Upload, parts: Sequence[Part]) -> None:
@@ -135,7 +147,7 @@ class SwiftStore:
                 raise
         return bytes(content)
 
-    def put_record(self, key: str, content: bytes) -> None:
+    def put_record(self, key: str, content: bytes, *, keep: bool = False) -> None:
         """Write a small object, checksum verified by Swift. Never overwrites: raise StoreError if it exists."""
         self._create_containers()
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -47,10 +47,8 @@ def sign(storage_url: str, key: str, method: str, container: str, name: str, *, 
 
 def send(request: SignedRequest, content: bytes = b"") -> bytes:
     """Make a pre-signed request as the agent would, and return the answer's body. Raise StoreError if it is refused."""
-    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    headers = {name: value.replace("{md5}", digest) for name, value in request.headers.items()}
     try:
-        answer = requests.request(request.method, request.url, data=content, headers=headers, timeout=TIMEOUT_SECONDS)
+        answer = requests.request(request.method, request.url, data=content, headers=request.headers, timeout=TIMEOUT_SECONDS)
     except requests.RequestException as error:
         # The exception's own text holds the URL, and with it the signature.
         raise errors.StoreError(f"swift: {request.method} by TempURL: no answer", detail=type(error).__name__) from None

@@ -23,9 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
     opened = installation.open_installation()
     opened.database(arguments.database)
     with display.stages() as shown:
-        manifest = backup.take_backup(opened, arguments.database, backup.new_id(), on_progress=shown.show)
+        taken = backup.take_backup(opened, arguments.database, backup.new_id(), on_progress=shown.show)
     if arguments.json:
-        display.print_json(manifest.model_dump(mode="json"))
+        display.print_json(taken.manifest.model_dump(mode="json"))
     else:
-        report.print_recovery_point(display.results, manifest)
+        report.print_recovery_point(display.results, taken.manifest)
     return 0

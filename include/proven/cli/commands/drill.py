@@ -31,7 +31,14 @@ def run(arguments: argparse.Namespace) -> int:
     opened.sandbox(sandbox)
     try:
         point = opened.catalog(arguments.database).choose(arguments.database, arguments.recovery_point)
-        asked = drill.Drill(ids.new_drill(), arguments.database, point, sandbox, f"cli:{getpass.getuser()}")
+        asked = drill.Drill(
+            ids.new_drill(),
+            arguments.database,
+            point,
+            opened.database(arguments.database).stores[0],
+            sandbox,
+            f"cli:{getpass.getuser()}",
+        )
         with display.stages() as shown:
             verdict = drill.run(opened, asked, keep_on_failure=arguments.keep, on_progress=shown.show)
     except ProvenError as error:

@@ -46,10 +46,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _into_server(opened: installation.Installation, manifest: Manifest, name: str, shown: display.Stages) -> list[str]:
     target = opened.server_of(name, manifest.server.flavour)
-    restore.load_into_empty(opened, manifest, target, on_progress=shown.show)
+    restore.load_into_empty(
+        opened, manifest, target, store=opened.database(manifest.database).stores[0], on_progress=shown.show
+    )
     return [f"connection {name}"]
 
 
 def _into_folder(opened: installation.Installation, manifest: Manifest, folder: str, shown: display.Stages) -> list[str]:
-    files = restore.write_sql(opened, manifest, pathlib.Path(folder), on_progress=shown.show)
+    files = restore.write_sql(
+        opened, manifest, pathlib.Path(folder), store=opened.database(manifest.database).stores[0], on_progress=shown.show
+    )
     return [str(file) for file in files]

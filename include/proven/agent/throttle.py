@@ -1,0 +1,24 @@
+"""A bandwidth limit that several threads share."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+
+class Throttle:
+    """Lets through `rate` bytes a second (0: all there are). It saves nothing up: after a pause there is no burst."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+
+    def pass_through(self, count: int) -> None:
+        """Return when `count` more bytes may go."""
+        if not self._rate:
+            return
+        with self._lock:
+            begin = max(self._free_at, time.monotonic())
+            self._free_at = begin + count / self._rate
+        time.sleep(max(0.0, begin - time.monotonic()))
