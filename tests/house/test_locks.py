@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = pathlib.Path(__file__).parents[2]
-PARTS = ["requirements", "requirements-dev", "requirements-swift", "requirements-uv"]
+PARTS = ["requirements", "requirements-dev", "requirements-swift", "requirements-keystone", "requirements-uv"]
 
 
 def wanted(part: str) -> list[Requirement]:
@@ -51,3 +51,8 @@ def test_the_dev_environment_is_the_same_and_more() -> None:
     runtime, dev = locked("requirements"), locked("requirements-dev")
     assert {name: dev.get(name) for name in runtime} == runtime
     assert set(dev) > set(runtime)
+
+
+def test_the_swift_that_trusts_keystone_is_the_demos() -> None:
+    demo, tests = locked("requirements-swift"), locked("requirements-keystone")
+    assert {name: tests.get(name) for name in demo} == demo
