@@ -25,7 +25,7 @@ class SwiftServer:
     port: int
     url: str
     auth_url: str
-    """For `auth_version` 1, with user `<account>:<user>`."""
+    """For `auth_version` 1, with user `<account>:<user>`; with Keystone that one's, for `auth_version` 3."""
 
 
 def start_swift(root: Path, python: Path, settings: config.Settings) -> SwiftServer:

@@ -45,7 +45,7 @@ def main() -> None:
     write_rings(root, ports)
     for name in ("account", "container", "object"):
         eventlet.spawn_n(serve, root, name, sockets[name])
-    eventlet.spawn_n(announce, root, ports["proxy"])
+    eventlet.spawn_n(announce, root, ports["proxy"], settings)
     serve(root, "proxy", sockets["proxy"])
 
 
@@ -110,12 +110,13 @@ def serve(root: pathlib.Path, name: str, listener: socket.socket) -> None:
     wsgi.run_server(conf, logger, listener, global_conf=global_conf)
 
 
-def announce(root: pathlib.Path, port: int) -> None:
+def announce(root: pathlib.Path, port: int, settings: config.Settings) -> None:
     """Write `ready.json`, whole or not at all, once the proxy answers."""
     while not answers(port):
         eventlet.sleep(0.05)
     url = f"http://127.0.0.1:{port}"
-    ready = {"pid": os.getpid(), "port": port, "url": url, "auth_url": f"{url}/auth/v1.0"}
+    auth_url = settings.keystone.url if settings.keystone else f"{url}/auth/v1.0"
+    ready = {"pid": os.getpid(), "port": port, "url": url, "auth_url": auth_url}
     (root / "ready.json.new").write_text(json.dumps(ready))
     (root / "ready.json.new").rename(root / "ready.json")
 

@@ -31,10 +31,27 @@ class Account:
 
 
 @dataclasses.dataclass(frozen=True)
+class Keystone:
+    """The Keystone that knows the users, and Swift's own account there, which must have the role `service`."""
+
+    url: str
+    """With its version: http://127.0.0.1:5000/v3"""
+    project: str
+    user: str
+    password: str = dataclasses.field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not WORD.fullmatch(self.project) or not WORD.fullmatch(self.user) or not PASSWORD.fullmatch(self.password):
+            raise ValueError("paste's file takes letters and digits only (in a password also - and _)")
+
+
+@dataclasses.dataclass(frozen=True)
 class Settings:
     """How to run. It travels as ROOT/settings.json (0600), so that no password is in an argument."""
 
-    accounts: tuple[Account, ...]
+    accounts: tuple[Account, ...] = ()
+    keystone: Keystone | None = None
+    """With it there is no tempauth, and `accounts` are not used. The environment must have keystonemiddleware."""
     port: int = 0
     """0: the kernel chooses."""
     constraints: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -57,6 +74,7 @@ class Settings:
         """Return the settings that `write` wrote."""
         members = json.loads((root / "settings.json").read_text())
         members["accounts"] = tuple(Account(**account) for account in members["accounts"])
+        members["keystone"] = Keystone(**members["keystone"]) if members["keystone"] else None
         return cls(**members)
 
 
@@ -99,7 +117,7 @@ use = egg:swift#{name}
 )
 
 PIPELINE = (
-    "catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk tempurl s3api tempauth copy "
+    "catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk tempurl {auth} copy "
     "container-quotas account-quotas slo dlo proxy-logging proxy-server"
 )
 
@@ -146,12 +164,44 @@ use = egg:swift#slo
 max_manifest_segments = {manifest_segments}
 [filter:dlo]
 use = egg:swift#dlo
+{auth_filters}
+"""
+)
+
+TEMPAUTH = """\
 [filter:tempauth]
 use = egg:swift#tempauth
 token_life = 86400
 {users}
 """
-)
+
+# s3token asks Keystone whose an S3 access key is; what it says must reach keystoneauth, and authtoken may not decide before.
+KEYSTONE_PIPELINE = "authtoken s3api s3token keystoneauth"
+KEYSTONE = """\
+[filter:authtoken]
+paste.filter_factory = keystonemiddleware.auth_token:filter_factory
+www_authenticate_uri = {keystone.url}
+delay_auth_decision = true
+service_token_roles_required = true
+service_type = object-store
+cache = swift.cache
+{account}
+[filter:s3token]
+use = egg:swift#s3token
+auth_uri = {keystone.url}/
+{account}
+[filter:keystoneauth]
+use = egg:swift#keystoneauth
+operator_roles = admin, member
+"""
+KEYSTONE_ACCOUNT = """\
+auth_type = password
+auth_url = {keystone.url}
+project_domain_name = Default
+user_domain_name = Default
+project_name = {keystone.project}
+username = {keystone.user}
+password = {keystone.password}"""
 
 
 def write_configuration(root: pathlib.Path, settings: Settings, ports: Mapping[str, int]) -> None:
@@ -165,16 +215,24 @@ def write_configuration(root: pathlib.Path, settings: Settings, ports: Mapping[s
             name=name,
             port=ports[name],
             package=PACKAGE,
-            pipeline=PIPELINE,
+            pipeline=PIPELINE.format(auth=KEYSTONE_PIPELINE if settings.keystone else "s3api tempauth"),
             reserve=settings.reserve,
             manifest_segments=settings.manifest_segments,
             s3_minimum_part=settings.s3_minimum_part,
-            users="\n".join(
-                f"user_{user.account}_{user.user} = {user.password}{' .admin' if user.owner else ''}"
-                for user in settings.accounts
-            ),
+            auth_filters=auth_filters(settings),
         )
         write_private(root / f"etc/{name}-server.conf", text)
+
+
+def auth_filters(settings: Settings) -> str:
+    """Return the sections of the filters that know the users."""
+    if settings.keystone:
+        account = KEYSTONE_ACCOUNT.format(keystone=settings.keystone)
+        return KEYSTONE.format(keystone=settings.keystone, account=account)
+    users = (
+        f"user_{user.account}_{user.user} = {user.password}{' .admin' if user.owner else ''}" for user in settings.accounts
+    )
+    return TEMPAUTH.format(users="\n".join(users))
 
 
 def write_private(path: pathlib.Path, text: str) -> None:
