@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import keystoneauth1.session
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from include.proven import connections
 from include.proven.errors import ConfigError
+from include.proven.stores import swift_client
 
 
 def install() -> None:
-    """Make `connections.resolve` ask Airflow first."""
+    """Make `connections.resolve` ask Airflow first, and Keystone be asked through Airflow's provider."""
     connections.use_resolver(get_connection)
+    swift_client.use_sessions(_open_session)
 
 
 def get_connection(name: str) -> connections.Connection:
@@ -45,6 +48,13 @@ def get_connection(name: str) -> connections.Connection:
         schema=found.schema or "",
         extra=extra,
     )
+
+
+def _open_session(connection: connections.Connection) -> keystoneauth1.session.Session | None:
+    # imported here, for the provider brings all of openstacksdk and boto3, which most tasks never need
+    from proven_airflow import openstack
+
+    return openstack.open_session(connection)
 
 
 def _read_extra(name: str, text: str | None) -> dict[str, Any]:

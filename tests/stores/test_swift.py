@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import logging
 import pathlib
 import secrets
 import threading
+import time
 
 import pytest
+import requests
 import swiftclient
 
 from include.proven import connections, errors
@@ -197,3 +200,34 @@ def test_host_that_is_no_url_is_a_config_error(bed: SwiftBed) -> None:
 def test_unknown_auth_version_is_a_config_error(bed: SwiftBed) -> None:
     with pytest.raises(errors.ConfigError, match="auth_version '2' is not known"):
         bed.open(dataclasses.replace(bed.swift.connection(), extra={"auth_version": "2"})).check()
+
+
+def test_two_signing_keys_live_at_a_time(bed: SwiftBed) -> None:
+    assert isinstance(bed.store, SwiftStore)
+    store_artifact(bed.store, ARTIFACT, b"x")
+    before = bed.store.presign_get(ARTIFACT)
+    bed.store.rotate_key()
+    after = bed.store.presign_get(ARTIFACT)
+    assert (fetch(before), fetch(after)) == (b"x", b"x")
+    bed.store.rotate_key()
+    assert fetch(after) == b"x"
+    assert requests.get(before.url, timeout=30).status_code == 401
+
+
+def test_what_is_given_to_the_store_to_expire_loses_its_manifest_first(swift: Swift) -> None:
+    config = model.SwiftStore(
+        kind="swift", connection="s", container=f"t{secrets.token_hex(4)}", expire_after=datetime.timedelta(days=30)
+    )
+    store, raw = SwiftStore("swift", config, swift.connection()), swift.raw()
+    store_artifact(store, "shop/x/dump", b"x" * (conformance.PART_BYTES + 1))
+    store.put_record("shop/x/manifest.json", b"{}", keep=True)
+    store.put_record("shop/pages/a.json", b"{}")
+
+    def expiry(container: str, name: str) -> float:
+        return int(raw.head_object(container, name).get("x-delete-at", 0)) - time.time()
+
+    manifest = expiry(config.container, "shop/x/manifest.json")
+    assert 29.9 < manifest / 86400 < 30
+    for container, name in ((config.container, "shop/x/dump"), (f"{config.container}_segments", "shop/x/dump/00000001")):
+        assert expiry(container, name) > manifest + 86400
+    assert "x-delete-at" not in raw.head_object(config.container, "shop/pages/a.json")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 import requests
@@ -39,7 +39,9 @@ def read_limit(swift: Any) -> int:
         return DEFAULT_LIMIT  # an operator may hide what the cluster can do
 
 
-def put_inner_manifests(swift: Any, container: str, folder: str, entries: Sequence[Entry]) -> Sequence[Entry]:
+def put_inner_manifests(
+    swift: Any, container: str, folder: str, entries: Sequence[Entry], headers: Mapping[str, str]
+) -> Sequence[Entry]:
     """Given more entries than one manifest may name, write manifests of them below `folder`; return few enough entries."""
     limit = max(2, read_limit(swift))
     level = 0
@@ -47,13 +49,13 @@ def put_inner_manifests(swift: Any, container: str, folder: str, entries: Sequen
         level += 1
         pieces = [entries[start : start + limit] for start in range(0, len(entries), limit)]
         entries = [
-            put_manifest(swift, container, f"{folder}manifest-{level}-{number:08d}", piece)
+            put_manifest(swift, container, f"{folder}manifest-{level}-{number:08d}", piece, headers)
             for number, piece in enumerate(pieces, start=1)
         ]
     return entries
 
 
-def put_manifest(swift: Any, container: str, name: str, entries: Sequence[Entry]) -> Entry:
+def put_manifest(swift: Any, container: str, name: str, entries: Sequence[Entry], headers: Mapping[str, str]) -> Entry:
     """Write a manifest, read it back, and return the entry that names it. Raise IntegrityError if Swift finds a segment bad.
 
     Swift itself looks at every segment before it accepts the list.
@@ -66,7 +68,7 @@ def put_manifest(swift: Any, container: str, name: str, entries: Sequence[Entry]
             json.dumps(entries),
             etag=etag,
             query_string="multipart-manifest=put",
-            headers={"If-None-Match": "*"},
+            headers={"If-None-Match": "*", **headers},
         )
     except swiftclient.ClientException as error:
         if error.http_status == requests.codes.bad_request:

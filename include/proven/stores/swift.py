@@ -6,13 +6,11 @@ The parts of the artifact `<prefix>/<key>` are the objects `<prefix>/<key>/00000
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
-import re
 import secrets
+import time
 from collections.abc import Iterator, Sequence
-from typing import TypedDict
 
 import requests
 import swiftclient
@@ -23,15 +21,11 @@ from include.proven.manifest import Part
 from include.proven.stores import static_large_object as slo
 from include.proven.stores import swift_client, tempurl
 from include.proven.stores.contract import OutgoingPart, SignedRequest, StoredObject, Upload, locate
+from include.proven.stores.swift_client import below, modified_at, none_if_missing
+from include.proven.stores.swift_segments import Segments
 
-
-class Listed(TypedDict, total=False):
-    """One line of a container listing: an object, or a folder (`subdir`)."""
-
-    name: str
-    subdir: str
-    bytes: int
-    hash: str
+EXPIRY_GRACE_SECONDS = 2 * 86400
+"""Artifacts outlive their manifest by this: a recovery point stops to exist before it falls apart."""
 
 
 class SwiftStore:
@@ -47,10 +41,11 @@ class SwiftStore:
     ) -> None:
         self.name = name
         self._container = config.container
-        self._segments = f"{config.container}_segments"
         self._prefix = f"{config.prefix.strip('/')}/" if config.prefix.strip("/") else ""
         self._url_seconds = config.url_lifetime.total_seconds()
+        self._expire_seconds = config.expire_after.total_seconds() if config.expire_after else None
         self._client = swift_client.SwiftClient(connection, retries=retries)
+        self._segments = Segments(self._client, f"{config.container}_segments", self._prefix)
         self._containers_exist = False
 
     def check(self) -> None:
@@ -71,7 +66,7 @@ class SwiftStore:
     def begin_upload(self, key: str) -> Upload:
         """Open an upload of an artifact. Raise StoreError if an object of that key, or a part of it, exists."""
         self._create_containers()
-        if self._head(key) is not None or self._listed_parts(key):
+        if self._head(key) is not None or self._segments.list_parts(key):
             raise _exists(key)
         return Upload(key)
 
@@ -84,47 +79,55 @@ class SwiftStore:
 
     def find_parts(self, upload: Upload, parts: Sequence[OutgoingPart]) -> set[int]:
         """Return the numbers of those parts that are there with that size and MD5."""
-        listed = self._listed_parts(upload.key)
-        return {part.number for part in parts if listed.get(self._part(upload.key, part.number)) == (part.bytes, part.md5)}
+        listed = self._segments.list_parts(upload.key)
+        return {
+            part.number for part in parts if listed.get(self._segments.part(upload.key, part.number)) == (part.bytes, part.md5)
+        }
 
     def presign_parts(self, upload: Upload, parts: Sequence[OutgoingPart]) -> list[SignedRequest]:
         """Return one TempURL for each part."""
-        signed = self._sign("PUT", self._segments, [self._part(upload.key, part.number) for part in parts])
+        names = [self._segments.part(upload.key, part.number) for part in parts]
+        signed, expiry = self._sign("PUT", self._segments.container, names), self._expiry(EXPIRY_GRACE_SECONDS)
         # The ETag makes Swift compare what arrives with what the agent read.
         return [
-            SignedRequest(request.method, request.url, {"ETag": part.md5}) for request, part in zip(signed, parts, strict=True)
+            SignedRequest(request.method, request.url, {"ETag": part.md5, **expiry})
+            for request, part in zip(signed, parts, strict=True)
         ]
 
     def commit_upload(self, upload: Upload, parts: Sequence[Part]) -> None:
         """Compare every part in the store with what was sent, then write the manifest that makes them one object."""
-        self._verify_parts(upload.key, parts)
+        self._segments.verify(upload.key, parts)
         # Swift's manifests take no empty segment.
         entries = [
-            slo.Entry(path=f"/{self._segments}/{self._part(upload.key, part.number)}", etag=part.md5, size_bytes=part.bytes)
+            slo.Entry(
+                path=f"/{self._segments.container}/{self._segments.part(upload.key, part.number)}",
+                etag=part.md5,
+                size_bytes=part.bytes,
+            )
             for part in parts
             if part.bytes
         ]
+        expiry = self._expiry(EXPIRY_GRACE_SECONDS)
         if not entries:
-            self.put_record(upload.key, b"")
+            self._put(upload.key, b"", expiry)
             return
         with self._client.request(f"commit object {upload.key}") as swift:
-            folder = self._folder(upload.key)
-            top = slo.put_inner_manifests(swift, self._segments, folder, entries)
-            slo.put_manifest(swift, self._container, self._prefix + upload.key, top)
+            folder = self._segments.folder(upload.key)
+            top = slo.put_inner_manifests(swift, self._segments.container, folder, entries, expiry)
+            slo.put_manifest(swift, self._container, self._prefix + upload.key, top, expiry)
 
     def abort_upload(self, upload: Upload) -> None:
         """Remove every part of an upload that was not committed."""
         if self._head(upload.key) is not None:
             raise errors.StoreError(f"swift: abort upload {upload.key}: it is committed")
-        for name in self._listed_parts(upload.key):
-            self._delete(self._segments, name)
+        for name in self._segments.list_parts(upload.key):
+            self._client.delete(self._segments.container, name)
 
     def list_uploads(self, folder: str) -> list[Upload]:
         """Return the uploads below `folder` that hold parts and are neither committed nor aborted, sorted by key."""
-        names = (listed["name"] for listed in self._list(self._segments, _below(folder)))
-        started = {name.removeprefix(self._prefix).rpartition("/")[0] for name in names}
-        committed = {stored.key for stored in self.list_objects(folder)} if started else set()
-        return [Upload(key) for key in sorted(started - committed)]
+        touched = self._segments.list_touched(below(folder))
+        committed = {stored.key for stored in self.list_objects(folder)} if touched else set()
+        return [Upload(key, touched_at=touched[key]) for key in sorted(touched) if key not in committed]
 
     def presign_get(self, key: str) -> SignedRequest:
         """Return a TempURL to read the whole object, or ranges of it. Raise IntegrityError if it is missing."""
@@ -149,12 +152,15 @@ class SwiftStore:
 
     def put_record(self, key: str, content: bytes, *, keep: bool = False) -> None:
         """Write a small object, checksum verified by Swift. Never overwrites: raise StoreError if it exists."""
+        self._put(key, content, self._expiry() if keep else {})
+
+    def _put(self, key: str, content: bytes, headers: dict[str, str]) -> None:
         self._create_containers()
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
         with self._client.request(f"put object {key}") as swift:
             try:
                 # `If-None-Match: *` is no lock: of two at the same moment both may win. Ids that never repeat are the lock.
-                once, size = {"If-None-Match": "*"}, len(content)
+                once, size = {"If-None-Match": "*", **headers}, len(content)
                 swift.put_object(self._container, self._prefix + key, io.BytesIO(content), size, digest, headers=once)
             except swiftclient.ClientException as error:
                 if error.http_status != requests.codes.precondition_failed:
@@ -175,43 +181,48 @@ class SwiftStore:
 
     def delete_record(self, key: str) -> None:
         """Delete a small object. No error if there is none."""
-        self._delete(self._container, self._prefix + key)
+        self._client.delete(self._container, self._prefix + key)
 
     def list_objects(self, folder: str) -> Iterator[StoredObject]:
         """Yield the objects below `folder`, sorted by key. Raise StoreError if the container does not exist."""
-        for listed in self._list(self._container, _below(folder)):
-            yield StoredObject(listed["name"].removeprefix(self._prefix), listed["bytes"])
+        for listed in self._client.list(self._container, self._prefix + below(folder)):
+            yield StoredObject(listed["name"].removeprefix(self._prefix), listed["bytes"], modified_at(listed))
 
     def list_folders(self, folder: str) -> list[str]:
         """Return the names directly below `folder` that have objects below them, sorted, without slashes."""
-        below = _below(folder)
-        listing = self._list(self._container, below, delimiter="/")
+        prefix = self._prefix + below(folder)
+        listing = self._client.list(self._container, prefix, delimiter="/")
         # Swift sorts `ods-2/` before `ods/`.
-        return sorted(entry["subdir"].removeprefix(self._prefix + below).strip("/") for entry in listing if "subdir" in entry)
+        return sorted(entry["subdir"].removeprefix(prefix).strip("/") for entry in listing if "subdir" in entry)
 
     def delete_folder(self, folder: str) -> int:
         """Delete every object below `folder` and the parts of every upload below it; return how many went."""
-        below = _below(folder)
-        if not below:
+        if not below(folder):
             raise ValueError("a store is never deleted as a whole")
-        objects = [listed["name"] for listed in self._list(self._container, below)]
-        parts = [listed["name"] for listed in self._list(self._segments, below)]
-        for name in objects:
-            self._delete(self._container, name)
-        for name in parts:
-            self._delete(self._segments, name)
-        return len(objects) + len(parts)
+        prefix, count = self._prefix + below(folder), 0
+        for container in (self._container, self._segments.container):
+            for name in [listed["name"] for listed in self._client.list(container, prefix)]:
+                self._client.delete(container, name)
+                count += 1
+        return count
 
-    def _folder(self, key: str) -> str:
-        return f"{self._prefix}{key}/"
+    def rotate_key(self) -> None:
+        """Sign with a new TempURL key from now on. What the last one signed stays good until it expires.
 
-    def _part(self, key: str, number: int) -> str:
-        return f"{self._folder(key)}{number:08d}"
+        The key before that one ends at once, and so would URLs of another program that signs with it.
+        """
+        with self._client.request("rotate the account's TempURL key") as swift:
+            tempurl.rotate_key(swift)
+
+    def _expiry(self, grace_seconds: int = 0) -> dict[str, str]:
+        if self._expire_seconds is None:
+            return {}
+        return {"X-Delete-At": str(int(time.time() + self._expire_seconds + grace_seconds))}
 
     def _create_containers(self) -> None:
         if self._containers_exist:
             return
-        for container in (self._container, self._segments):
+        for container in (self._container, self._segments.container):
             with self._client.request(f"create container {container}") as swift:
                 swift.put_container(container)
         self._containers_exist = True
@@ -223,76 +234,10 @@ class SwiftStore:
             storage_url = swift.url
         return [tempurl.sign(storage_url, key, method, container, name, seconds=self._url_seconds) for name in names]
 
-    def _verify_parts(self, key: str, parts: Sequence[Part]) -> None:
-        if [part.number for part in parts] != list(range(1, len(parts) + 1)):
-            raise errors.IntegrityError(f"swift: commit object {key}: its parts are not numbered 1 to {len(parts)}")
-        listed = self._listed_parts(key)
-        for part in parts:
-            name = self._part(key, part.number)
-            # A listing may lag behind what is stored: the object itself has the last word.
-            seen = listed.pop(name, None)
-            if seen != (part.bytes, part.md5):
-                seen = self._stored_part(name)
-            _compare_part(key, part, seen)
-        if listed:
-            names = ", ".join(sorted(name.rpartition("/")[2] for name in listed))
-            raise errors.IntegrityError(f"swift: commit object {key}: parts that nobody sent are in the store: {names}")
-
-    def _listed_parts(self, key: str) -> dict[str, tuple[int, str]]:
-        folder = self._folder(key)
-        pattern = re.compile(re.escape(folder) + slo.SEGMENT)
-        listing = self._list(self._segments, f"{key}/")
-        return {entry["name"]: (entry["bytes"], entry["hash"]) for entry in listing if pattern.fullmatch(entry["name"])}
-
-    def _stored_part(self, name: str) -> tuple[int, str] | None:
-        with self._client.request(f"head part {name}") as swift, _none_if_missing():
-            stored = swift.head_object(self._segments, name)
-            return int(stored["content-length"]), str(stored["etag"]).strip('"')
-        return None
-
     def _head(self, key: str) -> dict[str, str] | None:
-        with self._client.request(f"head object {key}") as swift, _none_if_missing():
+        with self._client.request(f"head object {key}") as swift, none_if_missing():
             return dict(swift.head_object(self._container, self._prefix + key))
         return None
-
-    def _list(self, container: str, below: str, delimiter: str | None = None) -> Iterator[Listed]:
-        marker = ""
-        while True:
-            with self._client.request(f"list container {container}") as swift:
-                found = swift.get_container(container, marker=marker, prefix=self._prefix + below, delimiter=delimiter)
-            page: list[Listed] = found[1]
-            if not page:
-                return
-            yield from page
-            marker = page[-1].get("name") or page[-1]["subdir"]
-
-    def _delete(self, container: str, name: str) -> None:
-        with self._client.request(f"delete object {name}") as swift, _none_if_missing():
-            swift.delete_object(container, name)
-
-
-def _below(folder: str) -> str:
-    return f"{folder.strip('/')}/" if folder.strip("/") else ""
-
-
-@contextlib.contextmanager
-def _none_if_missing() -> Iterator[None]:
-    try:
-        yield
-    except swiftclient.ClientException as error:
-        if error.http_status != requests.codes.not_found:
-            raise
-
-
-def _compare_part(key: str, part: Part, seen: tuple[int, str] | None) -> None:
-    if seen is None:
-        raise errors.IntegrityError(f"swift: commit object {key}: part {part.number} is not in the store")
-    if seen != (part.bytes, part.md5):
-        raise errors.IntegrityError(
-            f"swift: commit object {key}: part {part.number} is not what was sent",
-            detail=f"sent {part.bytes} bytes, MD5 {part.md5}; stored {seen[0]} bytes, MD5 {seen[1]}",
-            hint="Something else writes into this store, or it is damaged: find out before you trust it.",
-        )
 
 
 def _exists(key: str) -> errors.StoreError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import logging
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypedDict
 
 import keystoneauth1.exceptions
 import keystoneauth1.identity.v3
@@ -38,6 +39,23 @@ swiftclient.client.logger_settings["reveal_sensitive_prefix"] = 0
 logging.getLogger("swiftclient").setLevel(logging.WARNING)
 
 
+OpenSession = Callable[[connections.Connection], keystoneauth1.session.Session | None]
+"""Given a connection, opens a session of its own for it, or returns None: then ours is used."""
+
+_openers: list[OpenSession] = []
+
+
+class Listed(TypedDict, total=False):
+    """One line of a container listing: an object, or a folder (`subdir`)."""
+
+    name: str
+    subdir: str
+    bytes: int
+    hash: str
+    last_modified: str
+    """ISO 8601, UTC without saying so"""
+
+
 class SwiftClient:
     """Requests to one Swift account. Given a failure, they raise StoreError with status, request id and a hint."""
 
@@ -62,6 +80,23 @@ class SwiftClient:
                 f"swift: {what}: keystone: {error}",
                 hint=f"Check project_name and region_name in the extra of the connection {self._settings.name}.",
             ) from error
+
+    def list(self, container: str, prefix: str, delimiter: str | None = None) -> Iterator[Listed]:
+        """Yield what a container has under a prefix, page by page, as Swift sorts it."""
+        marker = ""
+        while True:
+            with self.request(f"list container {container}") as swift:
+                found = swift.get_container(container, marker=marker, prefix=prefix, delimiter=delimiter)
+            page = found[1]
+            if not page:
+                return
+            yield from page
+            marker = page[-1].get("name") or page[-1]["subdir"]
+
+    def delete(self, container: str, name: str) -> None:
+        """Delete an object. No error if there is none."""
+        with self.request(f"delete object {name}") as swift, none_if_missing():
+            swift.delete_object(container, name)
 
     def _connection(self) -> Any:
         # swiftclient.Connection keeps its token, its counter and its socket in itself: it is not made for two threads.
@@ -115,12 +150,14 @@ def connect(settings: connections.Connection, *, retries: int) -> Any:
         "timeout": TIMEOUT_SECONDS,
         "cacert": settings.extra.get("cacert"),
     }
-    match str(settings.extra.get("auth_version", "1")):
+    match str(settings.extra.get("auth_version", "3" if settings.conn_type == "openstack" else "1")):
         case "1" | "1.0":
             return swiftclient.Connection(authurl=settings.host, user=settings.login, key=settings.password, **common)
         case "3":
-            region = {"region_name": settings.extra["region_name"]} if "region_name" in settings.extra else {}
-            return swiftclient.Connection(session=log_in(settings), os_options=region, **common)
+            region = settings.extra.get("region_name") or settings.extra.get("OS_REGION_NAME")
+            return swiftclient.Connection(
+                session=log_in(settings), os_options={"region_name": region} if region else {}, **common
+            )
         case version:
             raise errors.ConfigError(
                 f"connection {settings.name}: auth_version {version!r} is not known", hint="It is 1 (tempauth) or 3 (Keystone)."
@@ -128,21 +165,61 @@ def connect(settings: connections.Connection, *, retries: int) -> Any:
 
 
 def log_in(settings: connections.Connection) -> keystoneauth1.session.Session:
-    """Return a Keystone session: by application credential if the connection's extra holds one, else by password."""
+    """Return a Keystone session: Airflow's, if we run inside it, else by application credential or by password.
+
+    The extra may be written as keystoneauth names things (`project_name`, `user_domain_name` …) or as Airflow's OpenStack
+    provider does (`OS_PROJECT_ID`, `OS_PROJECT_DOMAIN_ID`, `OS_REGION_NAME`).
+    """
+    for open_session in _openers:
+        if session := open_session(settings):
+            return session
+    return keystoneauth1.session.Session(
+        auth=_authentication(settings), verify=settings.extra.get("cacert", True), timeout=TIMEOUT_SECONDS
+    )
+
+
+def use_sessions(opener: OpenSession | None) -> None:
+    """Let `opener` open sessions where it can; None: open them here."""
+    _openers[:] = [opener] if opener else []
+
+
+def below(folder: str) -> str:
+    """Return what the keys below a folder begin with: the folder and a slash; nothing for the whole store."""
+    return f"{folder.strip('/')}/" if folder.strip("/") else ""
+
+
+def modified_at(listed: Listed) -> datetime.datetime:
+    """Return when an object of a listing was written."""
+    return datetime.datetime.fromisoformat(listed["last_modified"]).replace(tzinfo=datetime.UTC)
+
+
+@contextlib.contextmanager
+def none_if_missing() -> Iterator[None]:
+    """Let a 404 pass: the block ends there."""
+    try:
+        yield
+    except swiftclient.ClientException as error:
+        if error.http_status != requests.codes.not_found:
+            raise
+
+
+def _authentication(settings: connections.Connection) -> keystoneauth1.identity.v3.Auth:
     extra = settings.extra
     if "application_credential_id" in extra:
-        auth: keystoneauth1.identity.v3.Auth = keystoneauth1.identity.v3.ApplicationCredential(
+        return keystoneauth1.identity.v3.ApplicationCredential(
             settings.host,
             application_credential_id=extra["application_credential_id"],
             application_credential_secret=extra.get("application_credential_secret") or settings.password,
         )
-    else:
-        auth = keystoneauth1.identity.v3.Password(
-            settings.host,
-            username=settings.login,
-            password=settings.password,
-            user_domain_name=extra.get("user_domain_name", "Default"),
-            project_name=extra.get("project_name"),
-            project_domain_name=extra.get("project_domain_name", "Default"),
-        )
-    return keystoneauth1.session.Session(auth=auth, verify=extra.get("cacert", True), timeout=TIMEOUT_SECONDS)
+    domain = {"project_domain_name": extra.get("project_domain_name", "Default")} if "project_name" in extra else {}
+    user_domain = extra.get("OS_PROJECT_DOMAIN_ID")
+    return keystoneauth1.identity.v3.Password(
+        settings.host,
+        username=settings.login,
+        password=settings.password,
+        user_domain_id=user_domain,
+        user_domain_name=None if user_domain else extra.get("user_domain_name", "Default"),
+        project_id=extra.get("OS_PROJECT_ID"),
+        project_name=extra.get("project_name"),
+        **domain,
+    )

@@ -24,6 +24,7 @@ FULL = (413, 503, 507)
 HINT = "The proxy's pipeline must hold tempurl and slo, and its clock must be right."
 
 KEY_HEADERS = ("x-account-meta-temp-url-key", "x-account-meta-temp-url-key-2")
+"""The first one signs; Swift accepts what either has signed."""
 
 
 def signing_key(swift: Any) -> str:
@@ -33,6 +34,13 @@ def signing_key(swift: Any) -> str:
     swift.post_account({"X-Account-Meta-Temp-URL-Key": secrets.token_urlsafe(32)})
     # Read it back: where two do this at once, the later one's key is the one that counts.
     return _read_key(swift)
+
+
+def rotate_key(swift: Any) -> None:
+    """Give the account a new signing key; the present one becomes its second, which Swift still accepts."""
+    present = _read_key(swift)
+    fresh = {"X-Account-Meta-Temp-URL-Key": secrets.token_urlsafe(32)}
+    swift.post_account(fresh | ({"X-Account-Meta-Temp-URL-Key-2": present} if present else {}))
 
 
 def sign(storage_url: str, key: str, method: str, container: str, name: str, *, seconds: float) -> SignedRequest:
