@@ -44,12 +44,12 @@ class Installation:
 
     def store(self, name: str) -> Store:
         """Open the store of that name in the fleet."""
-        config = self.fleet.stores[name]
+        config = self.fleet.store(name)
         return stores.open_store(name, config, self.connection)
 
     def job_store(self, name: str) -> protocol.JobStore:
         """Return a store as a job takes it."""
-        config = self.fleet.stores[name]
+        config = self.fleet.store(name)
         return protocol.JobStore(name=name, parallel=config.parallel, bandwidth=config.bandwidth_limit or 0.0)
 
     def catalog(self, database: str, store: str = "") -> Catalog:

@@ -296,6 +296,13 @@ class Fleet(Model):
             raise ConfigError(f"fleet: no database is named {name!r}", hint=hint)
         return self.databases[name]
 
+    def store(self, name: str) -> Store:
+        """Return the store of that exact name. Raise ConfigError, with a suggestion, if there is none."""
+        if name not in self.stores:
+            hint = hints.suggest(name, self.stores, noun="stores of this fleet")
+            raise ConfigError(f"fleet: no store is named {name!r}", hint=hint)
+        return self.stores[name]
+
     def checks_folder(self, name: str) -> pathlib.Path | None:
         """Return the folder with a database's SQL checks, or None if it has none. Raise ConfigError if it is named and gone."""
         named = self.database(name).checks
