@@ -13,6 +13,8 @@ pytest_plugins = [
     "tests.servers.databases",
     "tests.servers.gnupg",
     "tests.servers.swift",
+    "tests.servers.keystone",
+    "tests.servers.s3",
     "tests.servers.fleets",
 ]
 
