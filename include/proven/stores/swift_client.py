@@ -110,10 +110,12 @@ class SwiftClient:
         return errors.StoreError(f"swift: {what}: {status}", detail=describe(error), hint=self._hint(error.http_status))
 
     def _not_authenticated(self, what: str, error: keystoneauth1.exceptions.HttpError) -> errors.StoreError:
+        # Of an application credential that was deleted Keystone says 404: no container is meant.
+        missing = error.http_status == requests.codes.not_found
         return errors.StoreError(
             f"swift: {what}: keystone: {error.http_status} {type(error).__name__}",
             detail=str(error),
-            hint=self._hint(error.http_status),
+            hint=self._hint(requests.codes.unauthorized if missing else error.http_status),
         )
 
     def _unreachable(self, what: str, error: Exception) -> errors.StoreError:
