@@ -46,13 +46,13 @@ def take_backup(
     """
     keys = installation.keyring.check_recipients()
     installation.keyring.check_signer()
-    catalogs = installation.catalogs(database)
+    stores = installation.database(database).stores
+    catalogs: dict[str, Catalog] = {}
     failed: dict[str, ProvenError] = {}
-    for name, catalog in catalogs.items():
-        with _leaving_behind(name, failed, catalogs):
-            catalog.store.check()
-            catalog.discard(database, recovery_point)
-    uploads = Uploads({name: catalogs[name].store for name in catalogs if name not in failed}, f"{database}/{recovery_point}")
+    for name in stores:
+        with _leaving_behind(name, failed, stores):
+            catalogs[name] = _prepare(installation, database, recovery_point, name)
+    uploads = Uploads({name: one.store for name, one in catalogs.items()}, f"{database}/{recovery_point}")
     started_at = datetime.datetime.now(datetime.UTC)
     try:
         result = agent_client.run(
@@ -60,29 +60,41 @@ def take_backup(
         )
         failed |= {name: errors.from_agent(error) for name, error in result["failed"].items()}
         manifest = _manifest(installation, database, recovery_point, started_at, result, [key.fingerprint for key in keys])
-        for name in [name for name in catalogs if name not in failed]:
-            with _leaving_behind(name, failed, catalogs):
+        for name in [name for name in stores if name not in failed]:
+            with _leaving_behind(name, failed, stores):
                 uploads.commit(name, result["artifacts"])
                 catalogs[name].publish(manifest)
-    except BaseException:
+    except BaseException as error:
         # also on KeyboardInterrupt and on SIGTERM's SystemExit: what is not published is removed
-        discard(installation, database, recovery_point)
+        try:
+            discard(installation, database, recovery_point)
+        except ProvenError as left:
+            # a store that is down must not hide why there is no backup
+            error.add_note(f"and what it has left could not be removed: {left.what}")
         raise
-    for name in failed:
-        # a store that is down keeps what it has: `./proven sweep` finds it
+    for name in set(failed) & set(catalogs):
+        # a store that is down keeps what it has: a later copy goes on from it, or `./proven sweep` finds it
         with contextlib.suppress(ProvenError):
             discard_from(catalogs[name], database, recovery_point)
     return Taken(manifest, failed)
 
 
+def _prepare(installation: Installation, database: str, recovery_point: str, store: str) -> Catalog:
+    """Open the catalog of a store that can be written, with nothing of the recovery point in it."""
+    opened = installation.catalog(database, store)
+    opened.store.check()
+    opened.discard(database, recovery_point)
+    return opened
+
+
 @contextlib.contextmanager
-def _leaving_behind(name: str, failed: dict[str, ProvenError], catalogs: dict[str, Catalog]) -> Iterator[None]:
-    """Note what a store met in `failed`. Raise it if no other store is left."""
+def _leaving_behind(name: str, failed: dict[str, ProvenError], stores: Sequence[str]) -> Iterator[None]:
+    """Note what a store met in `failed`. Raise it if no other of `stores` is left."""
     try:
         yield
     except ProvenError as error:
         failed[name] = error
-        if len(failed) == len(catalogs):
+        if len(failed) == len(stores):
             raise
 
 
@@ -93,9 +105,9 @@ def discard(installation: Installation, database: str, recovery_point: str) -> i
     tried before the first one's error is raised.
     """
     removed, met = 0, []
-    for catalog in installation.catalogs(database).values():
+    for name in installation.database(database).stores:
         try:
-            removed += discard_from(catalog, database, recovery_point)
+            removed += discard_from(installation.catalog(database, name), database, recovery_point)
         except ProvenError as error:
             met.append(error)
     if met:
@@ -110,9 +122,9 @@ def discard_from(catalog: Catalog, database: str, recovery_point: str) -> int:
     return catalog.discard(database, recovery_point)
 
 
-def new_id() -> str:
-    """Return an id for a new full backup."""
-    return ids.new_recovery_point("full")
+def new_id(run: str | None = None) -> str:
+    """Return an id for a new full backup, and of the run that asks, if it has a name (`ids.belongs_to`)."""
+    return ids.new_recovery_point("full", run=run)
 
 
 @dataclasses.dataclass

@@ -11,7 +11,7 @@ import datetime
 import json
 import secrets
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import pydantic
@@ -55,21 +55,7 @@ class Catalog:
 
     def choose(self, database: str, which: str) -> str:
         """Given `latest`, `random` or an exact id, return an id. Raise ConfigError if there is no such recovery point."""
-        points = self.recovery_points(database)
-        if not points:
-            raise errors.ConfigError(
-                f"database {database} has no recovery point in store {self.store.name}", hint="Take a backup first."
-            )
-        if which == "latest":
-            return points[-1]
-        if which == "random":
-            return secrets.choice(points)
-        if which not in points:
-            raise errors.ConfigError(
-                f"database {database} has no recovery point {which}",
-                hint=f"The newest are {', '.join(reversed(points[-NEWEST_SHOWN:]))}; `latest` and `random` are names too.",
-            )
-        return which
+        return pick(self.recovery_points(database), which, database=database, place=f"store {self.store.name}")
 
     def publish(self, manifest: Manifest) -> None:
         """Sign and write a manifest: from then on the recovery point exists. Raise StoreError if it exists already."""
@@ -118,6 +104,11 @@ class Catalog:
             if rest == f"drills/{drill}.json" or rest.startswith(f"drills/{drill}/"):
                 return point
         return None
+
+    def newest_drill(self, database: str) -> str:
+        """Return the id of the newest drill that has left anything here, or an empty string. No signature is looked at."""
+        paths = [rest.split("/") for _, rest in self._objects(database) if rest.startswith("drills/")]
+        return max((path[1].partition(".")[0] for path in paths), default="")
 
     def record_evidence(self, database: str, recovery_point: str, drill: str, record: Step | Check) -> None:
         """Sign and write the evidence of a step or check of a running drill. A task that is tried again adds another."""
@@ -219,6 +210,25 @@ class Catalog:
                 detail=error.detail,
                 hint="It was changed after it was signed, or signed by somebody else: do not trust it.",
             ) from error
+
+
+def pick(points: Sequence[str], which: str, *, database: str, place: str) -> str:
+    """Given the ids that there are, oldest first, and `latest`, `random` or an exact id, return an id.
+
+    Raise ConfigError if there is none, or none of that id; `place` says where that is so ("store swift").
+    """
+    if not points:
+        raise errors.ConfigError(f"database {database} has no recovery point in {place}", hint="Take a backup first.")
+    if which == "latest":
+        return points[-1]
+    if which == "random":
+        return secrets.choice(points)
+    if which not in points:
+        raise errors.ConfigError(
+            f"database {database} has no recovery point {which} in {place}",
+            hint=f"The newest are {', '.join(reversed(points[-NEWEST_SHOWN:]))}; `latest` and `random` are names too.",
+        )
+    return which
 
 
 def _folder(database: str, recovery_point: str) -> str:

@@ -12,9 +12,13 @@ DRILL = re.compile(r"\d{8}T\d{6}Z-drill-[0-9a-f]{8}")
 STAMP = "%Y%m%dT%H%M%SZ"
 
 
-def new_recovery_point(kind: str = "full", *, now: datetime.datetime | None = None) -> str:
-    """Return a new id such as `20261121T043512Z-full-7f3a9c01`: UTC start time, kind, 32 random bits."""
-    return f"{_stamp(now)}-{kind}-{secrets.token_hex(4)}"
+def new_recovery_point(kind: str = "full", *, now: datetime.datetime | None = None, run: str | None = None) -> str:
+    """Return a new id such as `20261121T043512Z-full-7f3a9c01`: UTC start time, kind, 32 bits.
+
+    The bits are random; given `run` (any text that names the run that asks) they are that run's, so that whoever knows the run
+    finds its recovery point in a store (`belongs_to`).
+    """
+    return f"{_stamp(now)}-{kind}-{_tail(run)}"
 
 
 def new_drill(*, now: datetime.datetime | None = None, run: str | None = None) -> str:
@@ -23,8 +27,12 @@ def new_drill(*, now: datetime.datetime | None = None, run: str | None = None) -
     Given `run` (any text that names the run that asks) the same `now` and `run` give the same id, so that every
     task of a run, its callbacks and its teardown agree on one drill without passing it around.
     """
-    tail = hashlib.sha256(run.encode()).hexdigest()[:8] if run is not None else secrets.token_hex(4)
-    return f"{_stamp(now)}-drill-{tail}"
+    return f"{_stamp(now)}-drill-{_tail(run)}"
+
+
+def belongs_to(identifier: str, run: str) -> bool:
+    """Say whether an id was made for that run."""
+    return identifier.endswith(f"-{_tail(run)}")
 
 
 def sandbox_name(drill: str) -> str:
@@ -36,6 +44,10 @@ def started_at(identifier: str) -> datetime.datetime:
     """Return the UTC time in an id. Raise ValueError if it holds none."""
     stamp = datetime.datetime.strptime(identifier.partition("-")[0], STAMP)
     return stamp.replace(tzinfo=datetime.UTC)
+
+
+def _tail(run: str | None) -> str:
+    return hashlib.sha256(run.encode()).hexdigest()[:8] if run is not None else secrets.token_hex(4)
 
 
 def _stamp(now: datetime.datetime | None) -> str:
