@@ -1,175 +1,196 @@
 """What every store promises (`include/proven/stores/contract.py`), tried on the real server.
 
-A store's test module subclasses `StoreConformance` and gives it a `bed`.
+A store's test module subclasses `StoreConformance` and gives it a fixture `bed` (`beds.StoreBed`). What is sent and read goes
+through the agent's own code (`agent_side.py`); what a stranger tries goes through plain HTTP (`signatures.py`).
 """
 
 from __future__ import annotations
 
-import hashlib
+import datetime
 import os
-import time
-from collections.abc import Sequence
-from typing import Protocol
 
 import pytest
-import requests
 
 from include.proven import errors
-from include.proven.manifest import Part
-from include.proven.stores.contract import SignedRequest, Store, StoredObject, Upload, locate
+from include.proven.stores.contract import StoredObject, locate
+from tests.stores import agent_side
+from tests.stores.beds import StoreBed, require
+from tests.stores.damage import DamagePromises, flip_bit
+from tests.stores.signatures import SignaturePromises
+from tests.stores.uploading import (
+    ARTIFACT,
+    PART_BYTES,
+    cut,
+    describe_all,
+    fetch,
+    make_pieces,
+    send_pieces,
+    store_artifact,
+    store_pieces,
+    upload,
+)
 
-PART_BYTES = 64 * 1024
-ARTIFACT = "shop/20261121T043512Z-full-7f3a9c01/dump.sql.zst.gpg"
+__all__ = ["ARTIFACT", "PART_BYTES", "StoreConformance", "fetch", "store_artifact", "upload"]
 
-
-class StoreBed(Protocol):
-    """A store with a server behind it that tests may look into and damage."""
-
-    store: Store
-    short_lived: Store
-    """The same store; its pre-signed requests live for one second."""
-    wrong_credentials: Store
-    fail_to_connect: Store
-
-    def everything(self) -> list[str]:
-        """List all that the server holds for this store, parts included."""
-
-    def remove_part(self, key: str, number: int) -> None:
-        """Delete a part behind the store's back."""
-
-    def overwrite_part(self, key: str, number: int, content: bytes) -> None:
-        """Overwrite a part behind the store's back."""
-
-    def for_stranger(self, url: str) -> str:
-        """Return the same pre-signed URL, pointed at the same name in another account."""
-
-
-def describe(number: int, content: bytes) -> Part:
-    """Return the part as the agent reports it."""
-    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    return Part(number=number, bytes=len(content), sha256=hashlib.sha256(content).hexdigest(), md5=md5)
+LARGE = 300 * 1024 * 1024
+LARGE_PARTS = 16 * 1024 * 1024
+MOST_MEMORY = 160 * 1024 * 1024
+"""What five buffers of 16 MiB and the rest of a transfer may take of it; a whole artifact would need twice as much."""
+CLOCKS = datetime.timedelta(seconds=5)
+"""Servers write whole seconds, and by their own clock."""
+SIZES = [0, 1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 5 * PART_BYTES + 17]
 
 
-def send(request: SignedRequest, content: bytes, *, method: str = "") -> requests.Response:
-    """Make a pre-signed request as the agent does."""
-    return requests.request(method or request.method, request.url, data=content, headers=request.headers, timeout=30)
+def is_now(moment: datetime.datetime | None) -> bool:
+    """Say whether that was a moment ago, in a time zone that is known."""
+    return moment is not None and abs(datetime.datetime.now(datetime.UTC) - moment) < CLOCKS
 
 
-def fetch(request: SignedRequest, span: str = "") -> bytes:
-    """Read a pre-signed GET, whole or a range of it."""
-    headers = dict(request.headers) | ({"Range": f"bytes={span}"} if span else {})
-    answer = requests.get(request.url, headers=headers, timeout=30)
-    assert answer.status_code == (206 if span else 200), answer.text
-    return answer.content
+class ArtifactPromises:
+    """Artifacts come back as they went, once committed, and are written once."""
 
-
-def cut(content: bytes) -> list[bytes]:
-    """Cut content into parts, at least one."""
-    return [content[start : start + PART_BYTES] for start in range(0, len(content), PART_BYTES)] or [b""]
-
-
-def upload(store: Store, key: str, pieces: Sequence[bytes]) -> tuple[Upload, list[Part]]:
-    """Upload without committing; return the upload and what the agent would report."""
-    opened = store.begin_upload(key)
-    parts = [describe(number, piece) for number, piece in enumerate(pieces, 1)]
-    for request, piece in zip(store.presign_parts(opened, locate(parts)), pieces, strict=True):
-        answer = send(request, piece)
-        assert answer.status_code in {200, 201}, answer.text
-    return opened, parts
-
-
-def sign_one(store: Store, content: bytes) -> SignedRequest:
-    """Open an upload and return the PUT of its first part."""
-    return store.presign_parts(store.begin_upload(ARTIFACT), locate([describe(1, content)]))[0]
-
-
-def store_artifact(store: Store, key: str, content: bytes) -> None:
-    """Upload and commit."""
-    store.commit_upload(*upload(store, key, cut(content)))
-
-
-class StoreConformance:
-    """The promises. A fixture `bed` of the subclass gives a store that nothing was written to."""
-
-    @pytest.mark.parametrize("size", [0, 1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 5 * PART_BYTES + 17])
+    @pytest.mark.parametrize("size", SIZES)
     def test_artifact_of_any_size_comes_back_as_it_went(self, bed: StoreBed, size: int) -> None:
         content = os.urandom(size)
         store_artifact(bed.store, ARTIFACT, content)
-        assert fetch(bed.store.presign_get(ARTIFACT)) == content
+        assert agent_side.receive(bed.store.presign_get(ARTIFACT), size) == content
         assert bed.store.read_start(ARTIFACT, 4096) == content[:4096]
         assert list(bed.store.list_objects("")) == [StoredObject(ARTIFACT, size)]
+
+    def test_large_artifact_goes_and_comes_in_bounded_memory(self, bed: StoreBed) -> None:
+        noise = agent_side.Noise(LARGE)
+        opened = bed.store.begin_upload(ARTIFACT)
+        try:
+            with agent_side.peak_memory() as sending:
+                parts = agent_side.send_stream(bed.store, opened, noise, part_bytes=LARGE_PARTS)
+                bed.store.commit_upload(opened, parts)
+            assert list(bed.store.list_objects("")) == [StoredObject(ARTIFACT, LARGE)]
+            with agent_side.peak_memory() as receiving:
+                assert agent_side.download(bed.store, ARTIFACT, parts, noise.sha256()) == noise.sha256()
+        finally:
+            bed.store.delete_folder("shop")  # nobody needs it any more, and the servers' disks are small
+        assert max(sending + receiving) < MOST_MEMORY
+
+    def test_parts_may_grow(self, bed: StoreBed) -> None:
+        pieces = [os.urandom(PART_BYTES << number // 2) for number in range(6)] + [b"end"]
+        parts = store_pieces(bed.store, ARTIFACT, pieces)
+        content = b"".join(pieces)
+        assert agent_side.receive(bed.store.presign_get(ARTIFACT), len(content)) == content
+        last_but_one = locate(parts)[5]
+        request = bed.store.presign_get(ARTIFACT)
+        assert agent_side.receive(request, len(content), last_but_one.offset, last_but_one.bytes) == pieces[5]
 
     def test_artifact_without_any_part_is_an_empty_object(self, bed: StoreBed) -> None:
         bed.store.commit_upload(bed.store.begin_upload(ARTIFACT), [])
         assert list(bed.store.list_objects("shop")) == [StoredObject(ARTIFACT, 0)]
+        assert bed.store.list_uploads("") == []
 
     def test_ranges_reach_over_parts(self, bed: StoreBed) -> None:
         content = os.urandom(3 * PART_BYTES)
         store_artifact(bed.store, ARTIFACT, content)
-        start, end = PART_BYTES - 10, 2 * PART_BYTES + 10
-        assert fetch(bed.store.presign_get(ARTIFACT), f"{start}-{end}") == content[start : end + 1]
+        start, count = PART_BYTES - 10, PART_BYTES + 20
+        received = agent_side.receive(bed.store.presign_get(ARTIFACT), len(content), start, count)
+        assert received == content[start : start + count]
 
     def test_nothing_is_visible_before_the_commit(self, bed: StoreBed) -> None:
-        upload(bed.store, ARTIFACT, [b"one", b"two"])
+        upload(bed.store, ARTIFACT, make_pieces())
         assert list(bed.store.list_objects("")) == []
         assert bed.store.list_folders("") == []
-        with pytest.raises(errors.IntegrityError, match="missing"):
-            bed.store.presign_get(ARTIFACT)
-
-    def test_uncommitted_uploads_are_found(self, bed: StoreBed) -> None:
-        upload(bed.store, ARTIFACT, [b"one"])
-        store_artifact(bed.store, "shop/other/dump", b"two")
-        assert bed.store.list_uploads("shop") == [Upload(ARTIFACT)]
-        assert bed.store.list_uploads("sho") == []
-
-    def test_aborted_upload_leaves_nothing(self, bed: StoreBed) -> None:
-        before = bed.everything()
-        opened, _ = upload(bed.store, ARTIFACT, [b"one", b"two"])
-        assert bed.everything() != before
-        bed.store.abort_upload(opened)
-        assert bed.everything() == before
-        bed.store.abort_upload(opened)
-
-    def test_missing_part_is_refused_by_its_number(self, bed: StoreBed) -> None:
-        opened, parts = upload(bed.store, ARTIFACT, [b"one", b"two", b"three"])
-        bed.remove_part(ARTIFACT, 2)
-        with pytest.raises(errors.IntegrityError, match=f"{ARTIFACT}: part 2 is not in the store"):
-            bed.store.commit_upload(opened, parts)
-        assert list(bed.store.list_objects("")) == []
-
-    @pytest.mark.parametrize("content", [b"owt", b"two and more"], ids=["same size", "other size"])
-    def test_overwritten_part_is_refused_by_its_number(self, bed: StoreBed, content: bytes) -> None:
-        opened, parts = upload(bed.store, ARTIFACT, [b"one", b"two", b"three"])
-        bed.overwrite_part(ARTIFACT, 2, content)
-        with pytest.raises(errors.IntegrityError, match=f"{ARTIFACT}: part 2 is not what was sent"):
-            bed.store.commit_upload(opened, parts)
-        assert list(bed.store.list_objects("")) == []
-
-    def test_part_that_nobody_reported_is_refused(self, bed: StoreBed) -> None:
-        opened, parts = upload(bed.store, ARTIFACT, [b"one", b"two", b"three"])
-        with pytest.raises(errors.IntegrityError, match="00000003"):
-            bed.store.commit_upload(opened, parts[:2])
-
-    def test_part_lost_after_the_commit_is_noticed(self, bed: StoreBed) -> None:
-        store_artifact(bed.store, ARTIFACT, b"x" * (2 * PART_BYTES))
-        bed.remove_part(ARTIFACT, 1)
-        with pytest.raises(errors.IntegrityError, match="lost a part"):
-            bed.store.read_start(ARTIFACT, 100)
-
-    def test_part_damaged_on_the_way_is_refused_by_the_store(self, bed: StoreBed) -> None:
-        request = sign_one(bed.store, b"whole!!")
-        assert send(request, b"damaged").status_code in {400, 422}
-        assert bed.store.list_uploads("") == []
+        for read in (bed.store.presign_get, lambda key: bed.store.read_start(key, 1)):
+            with pytest.raises(errors.IntegrityError, match="missing"):
+                read(ARTIFACT)
 
     def test_artifact_is_written_once(self, bed: StoreBed) -> None:
         store_artifact(bed.store, ARTIFACT, b"first")
-        with pytest.raises(errors.StoreError, match="exists"):
-            bed.store.begin_upload(ARTIFACT)
+        for again in (bed.store.begin_upload, bed.store.resume_upload):
+            with pytest.raises(errors.StoreError, match="exists"):
+                again(ARTIFACT)
+        assert bed.store.read_start(ARTIFACT, 100) == b"first"
 
     def test_two_uploads_of_one_key_are_refused(self, bed: StoreBed) -> None:
         upload(bed.store, ARTIFACT, [b"first"])
         with pytest.raises(errors.StoreError, match="exists"):
             bed.store.begin_upload(ARTIFACT)
+
+
+class UploadPromises:
+    """An upload is found, continued, or goes without a trace."""
+
+    def test_uncommitted_uploads_are_found(self, bed: StoreBed) -> None:
+        upload(bed.store, ARTIFACT, [b"one"])
+        store_artifact(bed.store, "shop/other/dump", b"two")
+        found = bed.store.list_uploads("shop")
+        assert [opened.key for opened in found] == [ARTIFACT]
+        assert is_now(found[0].touched_at)
+        assert bed.store.list_uploads("sho") == []
+        bed.store.abort_upload(found[0])
+        assert bed.store.list_uploads("") == []
+
+    def test_aborted_upload_leaves_nothing(self, bed: StoreBed) -> None:
+        before = bed.everything()
+        opened, _ = upload(bed.store, ARTIFACT, make_pieces())
+        assert bed.everything() != before
+        bed.store.abort_upload(opened)
+        assert bed.everything() == before
+        bed.store.abort_upload(opened)
+        store_artifact(bed.store, ARTIFACT, b"again")
+
+    def test_upload_is_continued_with_what_is_there(self, bed: StoreBed) -> None:
+        pieces = make_pieces(4)
+        send_pieces(bed.store, bed.store.begin_upload(ARTIFACT), pieces, only=[1, 3])
+        resumed = bed.store.resume_upload(ARTIFACT)
+        parts = describe_all(pieces)
+        assert bed.store.find_parts(resumed, locate(parts)) == {1, 3}
+        assert bed.store.find_parts(resumed, locate(parts)[1:2]) == set()
+        send_pieces(bed.store, resumed, pieces, only=[2, 4])
+        assert bed.store.find_parts(resumed, locate(parts)) == {1, 2, 3, 4}
+        bed.store.commit_upload(resumed, parts)
+        content = b"".join(pieces)
+        assert agent_side.receive(bed.store.presign_get(ARTIFACT), len(content)) == content
+
+    def test_damaged_part_is_not_taken_for_sent_and_may_be_sent_again(self, bed: StoreBed) -> None:
+        pieces = make_pieces()
+        opened, parts = upload(bed.store, ARTIFACT, pieces)
+        second, third = locate(parts)[1:]
+        bed.overwrite_part(opened, second, flip_bit(pieces[1]))
+        bed.overwrite_part(opened, third, pieces[2][:-1])
+        resumed = bed.store.resume_upload(ARTIFACT)
+        assert bed.store.find_parts(resumed, locate(parts)) == {1}
+        send_pieces(bed.store, resumed, pieces, only=[2, 3])
+        bed.store.commit_upload(resumed, parts)
+        content = b"".join(pieces)
+        assert agent_side.receive(bed.store.presign_get(ARTIFACT), len(content)) == content
+
+    def test_resuming_what_was_never_begun_begins_it(self, bed: StoreBed) -> None:
+        opened = bed.store.resume_upload(ARTIFACT)
+        parts = describe_all([b"one"])
+        assert bed.store.find_parts(opened, locate(parts)) == set()
+        send_pieces(bed.store, opened, [b"one"])
+        bed.store.commit_upload(opened, parts)
+        assert bed.store.read_start(ARTIFACT, 100) == b"one"
+
+    def test_folder_goes_with_all_parts(self, bed: StoreBed) -> None:
+        before = bed.everything()
+        store_artifact(bed.store, "shop/x/dump", b"x" * (2 * PART_BYTES))
+        upload(bed.store, "shop/x/accounts", [b"x"])
+        bed.store.put_record("shop/x/manifest.json", b"{}")
+        assert bed.store.delete_folder("shop/x") >= 3
+        assert bed.everything() == before
+        assert bed.store.delete_folder("shop/x") == 0
+
+
+class RecordPromises:
+    """Records are small, and written once."""
+
+    @pytest.mark.parametrize("keep", [False, True])
+    @pytest.mark.parametrize("size", [0, 1, 1 << 20])
+    def test_record_comes_back_as_it_went(self, bed: StoreBed, size: int, keep: bool) -> None:
+        content = os.urandom(size)
+        bed.store.put_record("shop/x/manifest.json", content, keep=keep)
+        assert bed.store.get_record("shop/x/manifest.json") == content
+        listed = list(bed.store.list_objects("shop"))
+        assert listed == [StoredObject("shop/x/manifest.json", size)]
+        assert is_now(listed[0].modified_at)
 
     def test_record_is_written_once(self, bed: StoreBed) -> None:
         bed.store.put_record("shop/x/manifest.json", b"first")
@@ -180,14 +201,20 @@ class StoreConformance:
 
     def test_missing_record_is_a_key_error(self, bed: StoreBed) -> None:
         bed.store.put_record("shop/x/manifest.json", b"{}")
-        with pytest.raises(KeyError):
-            bed.store.get_record("shop/x/manifest")
+        for key in ("shop/x/manifest", "shop/x", "shop/x/manifest.json/x"):
+            with pytest.raises(KeyError):
+                bed.store.get_record(key)
 
     def test_deleted_record_is_gone(self, bed: StoreBed) -> None:
         bed.store.put_record("shop/pages/a.json", b"{}")
         bed.store.delete_record("shop/pages/a.json")
         bed.store.delete_record("shop/pages/a.json")
         assert list(bed.store.list_objects("")) == []
+        bed.store.put_record("shop/pages/a.json", b"again")
+
+
+class ListingPromises:
+    """What is there is listed exactly."""
 
     def test_names_are_matched_exactly(self, bed: StoreBed) -> None:
         for database in ("ods", "ods_easy", "ods-2", "od"):
@@ -196,24 +223,19 @@ class StoreConformance:
         assert [stored.key.split("/")[0] for stored in bed.store.list_objects("ods")] == ["ods"]
         assert [opened.key.split("/")[0] for opened in bed.store.list_uploads("ods")] == ["ods"]
         assert bed.store.list_folders("") == ["od", "ods", "ods-2", "ods_easy"]
-        assert bed.store.delete_folder("ods") == 3
+        assert bed.store.delete_folder("ods") >= 2
         assert bed.store.list_folders("") == ["od", "ods-2", "ods_easy"]
-        assert len(bed.store.list_uploads("")) == 3
+        assert [opened.key.split("/")[0] for opened in bed.store.list_uploads("")] == ["od", "ods-2", "ods_easy"]
 
     def test_listing_is_sorted_and_shows_no_parts(self, bed: StoreBed) -> None:
-        keys = sorted(f"shop/{name}/dump" for name in ("b", "a", "C", "é", "0"))
+        keys = sorted(f"shop/{name}" for name in ("b/dump", "a/dump", "a-b/dump", "a.json", "C/dump", "é/dump", "0/dump"))
         for key in reversed(keys):
             store_artifact(bed.store, key, b"x" * (PART_BYTES + 1))
         assert [stored.key for stored in bed.store.list_objects("shop")] == keys
-        assert bed.store.list_folders("shop") == [key.split("/")[1] for key in keys]
-
-    def test_folder_goes_with_all_parts(self, bed: StoreBed) -> None:
-        before = bed.everything()
-        store_artifact(bed.store, "shop/x/dump", b"x" * (2 * PART_BYTES))
-        upload(bed.store, "shop/x/accounts", [b"x"])
-        bed.store.put_record("shop/x/manifest.json", b"{}")
-        assert bed.store.delete_folder("shop/x") == 5
-        assert bed.everything() == before
+        assert bed.store.list_folders("shop") == ["0", "C", "a", "a-b", "b", "é"]
+        assert [stored.key for stored in bed.store.list_objects("shop/a")] == ["shop/a/dump"]
+        assert list(bed.store.list_objects("nothing/here")) == []
+        assert bed.store.list_folders("nothing/here") == []
 
     @pytest.mark.parametrize("folder", ["", "/"])
     def test_whole_store_is_never_deleted(self, bed: StoreBed, folder: str) -> None:
@@ -224,44 +246,21 @@ class StoreConformance:
 
     def test_odd_names_survive(self, bed: StoreBed) -> None:
         key = "bücher/名前 %41+?#&=/dump 🦀.gpg"
-        store_artifact(bed.store, key, b"x" * (PART_BYTES + 5))
+        content = os.urandom(PART_BYTES + 5)
+        opened, parts = upload(bed.store, key, cut(content))
+        assert [found.key for found in bed.store.list_uploads("bücher")] == [key]
+        bed.store.commit_upload(opened, parts)
         bed.store.put_record(f"{key}.json", b"{}")
-        assert fetch(bed.store.presign_get(key)) == b"x" * (PART_BYTES + 5)
+        assert agent_side.receive(bed.store.presign_get(key), len(content)) == content
         assert [stored.key for stored in bed.store.list_objects("bücher")] == [key, f"{key}.json"]
+        assert bed.store.list_folders("bücher") == ["名前 %41+?#&="]
         assert bed.store.get_record(f"{key}.json") == b"{}"
-        assert bed.store.delete_folder("bücher") == 4
+        assert bed.store.delete_folder("bücher") >= 2
+        assert list(bed.store.list_objects("")) == []
 
-    def test_signed_put_opens_one_part_to_one_method(self, bed: StoreBed) -> None:
-        request = sign_one(bed.store, b"x")
-        other = SignedRequest("PUT", request.url.replace("00000001", "00000002"), request.headers)
-        assert other.url != request.url
-        for refused in (send(other, b"x"), send(request, b"", method="GET"), send(request, b"", method="DELETE")):
-            assert refused.status_code in {401, 403}
-        assert send(request, b"x").status_code in {200, 201}
 
-    def test_signed_get_opens_one_object_to_reading(self, bed: StoreBed) -> None:
-        store_artifact(bed.store, ARTIFACT, b"x")
-        bed.store.put_record("shop/other", b"y")
-        request = bed.store.presign_get(ARTIFACT)
-        other = SignedRequest("GET", request.url.replace(ARTIFACT, "shop/other"), request.headers)
-        assert other.url != request.url
-        for refused in (send(other, b""), send(request, b"z", method="PUT"), send(request, b"", method="DELETE")):
-            assert refused.status_code in {401, 403}
-        assert fetch(request) == b"x"
-
-    def test_signed_request_opens_no_other_account(self, bed: StoreBed) -> None:
-        store_artifact(bed.store, ARTIFACT, b"x")
-        url = bed.for_stranger(bed.store.presign_get(ARTIFACT).url)
-        assert requests.get(url, timeout=30).status_code in {401, 403}
-
-    def test_signed_request_expires(self, bed: StoreBed) -> None:
-        request = sign_one(bed.short_lived, b"x")
-        time.sleep(2.1)
-        assert send(request, b"x").status_code in {401, 403}
-
-    def test_signed_request_does_not_show_itself(self, bed: StoreBed) -> None:
-        request = sign_one(bed.store, b"x")
-        assert "http" not in repr(request)
+class ReachPromises:
+    """Whether a store can be used is found out, and said in words that help."""
 
     def test_check_leaves_nothing(self, bed: StoreBed) -> None:
         before = bed.everything()
@@ -269,11 +268,19 @@ class StoreConformance:
         assert bed.everything() == before
 
     def test_wrong_credentials_are_named(self, bed: StoreBed) -> None:
+        require(bed, "credentials")
         for action in (bed.wrong_credentials.check, lambda: list(bed.wrong_credentials.list_objects(""))):
-            with pytest.raises(errors.StoreError, match="401") as caught:
+            with pytest.raises(errors.StoreError, match=r"40[13]") as caught:
                 action()
             assert "credentials" in caught.value.hint
 
     def test_dead_server_is_named(self, bed: StoreBed) -> None:
+        require(bed, "network")
         with pytest.raises(errors.StoreError, match="can't be reached"):
             bed.fail_to_connect.check()
+
+
+class StoreConformance(
+    ArtifactPromises, UploadPromises, RecordPromises, ListingPromises, SignaturePromises, DamagePromises, ReachPromises
+):
+    """The promises. A fixture `bed` of the subclass gives a store that nothing was written to."""

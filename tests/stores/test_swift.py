@@ -10,6 +10,8 @@ import pathlib
 import secrets
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import pytest
 import requests
@@ -18,10 +20,11 @@ import swiftclient
 from include.proven import connections, errors
 from include.proven.fleet import model
 from include.proven.stores import open_store
-from include.proven.stores.contract import Store
+from include.proven.stores.contract import OutgoingPart, Store, Upload
 from include.proven.stores.swift import SwiftStore
 from tests.servers.swift import Swift, SwiftFactory
 from tests.stores import conformance
+from tests.stores.beds import Ability
 from tests.stores.conformance import ARTIFACT, StoreConformance, fetch, store_artifact
 
 
@@ -31,6 +34,7 @@ class SwiftBed:
 
     swift: Swift
     container: str
+    lacks: ClassVar[Mapping[Ability, str]] = {}
 
     def __post_init__(self) -> None:
         self.store: Store = self.swift.store(self.container)
@@ -52,11 +56,26 @@ class SwiftBed:
     def everything(self) -> list[str]:
         return [f"{name}/{entry}" for name in (self.container, self.segments) for entry in self.swift.names(name)]
 
-    def remove_part(self, key: str, number: int) -> None:
+    def overwrite_part(self, upload: Upload, part: OutgoingPart, content: bytes) -> None:
+        self.put_segment(upload.key, part.number, content)
+
+    def put_segment(self, key: str, number: int, content: bytes) -> str:
+        """Write a segment and return its path."""
+        name = f"backups/{key}/{number:08d}"
+        self.swift.raw().put_object(self.segments, name, content)
+        return f"/{self.segments}/{name}"
+
+    def replace_object(self, key: str, pieces: Sequence[bytes]) -> None:
+        # With a new manifest, or Swift itself would see the damage.
+        entries = [{"path": self.put_segment(key, number, piece)} for number, piece in enumerate(pieces, 1)]
+        name = f"backups/{key}"
+        self.swift.raw().put_object(self.container, name, json.dumps(entries), query_string="multipart-manifest=put")
+
+    def lose_part(self, key: str, number: int) -> None:
         self.swift.raw().delete_object(self.segments, f"backups/{key}/{number:08d}")
 
-    def overwrite_part(self, key: str, number: int, content: bytes) -> None:
-        self.swift.raw().put_object(self.segments, f"backups/{key}/{number:08d}", content)
+    def for_other_part(self, url: str) -> str:
+        return url.replace("00000001", "00000002")
 
     def for_stranger(self, url: str) -> str:
         stranger = self.swift.raw(1)
