@@ -12,7 +12,7 @@ import json
 import secrets
 import urllib.parse
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pydantic
 
@@ -34,6 +34,14 @@ class OpenPage(Record):
     key: str
     run_id: str
     opened_at: datetime.datetime
+
+
+class SignedManifest(NamedTuple):
+    """A manifest as it lies in a store, verified."""
+
+    manifest: Manifest
+    content: bytes
+    signature: bytes
 
 
 class Catalog:
@@ -59,15 +67,37 @@ class Catalog:
 
     def publish(self, manifest: Manifest) -> None:
         """Sign and write a manifest: from then on the recovery point exists. Raise StoreError if it exists already."""
-        self._put(f"{_folder(manifest.database, manifest.recovery_point)}/manifest.json", manifest)
+        self._put(f"{_folder(manifest.database, manifest.recovery_point)}/manifest.json", manifest, keep=True)
 
     def manifest(self, database: str, recovery_point: str) -> Manifest:
         """Return a manifest. Raise IntegrityError if it is missing, not signed by the fleet's signer, broken, or another's."""
+        return self.signed_manifest(database, recovery_point).manifest
+
+    def signed_manifest(self, database: str, recovery_point: str) -> SignedManifest:
+        """Return a manifest with its exact bytes and their signature. Raise IntegrityError as `manifest` does."""
         key = f"{_folder(database, recovery_point)}/manifest.json"
-        manifest = self._get(key, Manifest)
+        content, signature = self._read(key)
+        manifest = _parse(key, content, Manifest)
         _require_same(key, manifest.database, database)
         _require_same(key, manifest.recovery_point, recovery_point)
-        return manifest
+        return SignedManifest(manifest, content, signature)
+
+    def copy_manifest(self, signed: SignedManifest) -> None:
+        """Write another store's manifest, byte for byte: from then on the recovery point exists here too.
+
+        If it exists already nothing is done. Raise IntegrityError if its manifest is another one.
+        """
+        key = f"{_folder(signed.manifest.database, signed.manifest.recovery_point)}/manifest.json"
+        try:
+            there = self.store.get_record(key)
+        except KeyError:
+            self._write(key, signed.content, signed.signature, keep=True)
+            return
+        if there != signed.content:
+            raise errors.IntegrityError(
+                f"record {key} in store {self.store.name} is not the one that was to be copied there",
+                hint="Ids never repeat: one of the two was changed. `./proven show` says which can be trusted.",
+            )
 
     def discard(self, database: str, recovery_point: str) -> int:
         """Delete what an unfinished backup has left, and return how many objects and parts went.
@@ -81,7 +111,7 @@ class Catalog:
 
     def record_verdict(self, verdict: Verdict) -> None:
         """Sign and write a verdict beside its recovery point. Raise StoreError if the drill has one already."""
-        self._put(f"{_drill_folder(verdict.database, verdict.recovery_point, verdict.drill)}.json", verdict)
+        self._put(f"{_drill_folder(verdict.database, verdict.recovery_point, verdict.drill)}.json", verdict, keep=True)
 
     def verdict(self, database: str, recovery_point: str, drill: str) -> Verdict:
         """Return the verdict of one drill. Raise IntegrityError as `manifest` does."""
@@ -168,15 +198,19 @@ class Catalog:
             if ids.RECOVERY_POINT.fullmatch(point):
                 yield point, rest
 
-    def _put(self, key: str, record: Record) -> None:
+    def _put(self, key: str, record: Record, *, keep: bool = False) -> None:
+        """Sign and write a record; with `keep` it is what retention is about."""
         content = record.model_dump_json(indent=2).encode() + b"\n"
         signature = self._keyring.sign(content)
         if self._exists(key):
             raise errors.StoreError(f"record {key} exists: records are written once")
+        self._write(key, content, signature, keep=keep)
+
+    def _write(self, key: str, content: bytes, signature: bytes, *, keep: bool) -> None:
         # A try that was killed between the two has left a signature of what was never said.
         self.store.delete_record(f"{key}.asc")
-        self.store.put_record(f"{key}.asc", signature)
-        self.store.put_record(key, content)
+        self.store.put_record(f"{key}.asc", signature, keep=keep)
+        self.store.put_record(key, content, keep=keep)
 
     def _exists(self, key: str) -> bool:
         try:
@@ -186,20 +220,21 @@ class Catalog:
         return True
 
     def _get(self, key: str, model: type[R]) -> R:
+        content, _ = self._read(key)
+        return _parse(key, content, model)
+
+    def _read(self, key: str) -> tuple[bytes, bytes]:
+        """Return a record's bytes and their signature, which is good."""
         try:
             content = self.store.get_record(key)
         except KeyError as error:
             raise errors.IntegrityError(f"record {key} is missing from store {self.store.name}") from error
-        self._verify(key, content)
-        _require_format(key, content)
-        try:
-            return model.model_validate_json(content)
-        except pydantic.ValidationError as error:
-            raise errors.IntegrityError(f"record {key} makes no sense", detail=str(error)) from error
+        return content, self._verify(key, content)
 
-    def _verify(self, key: str, content: bytes) -> None:
+    def _verify(self, key: str, content: bytes) -> bytes:
         try:
-            self._keyring.verify(content, self.store.get_record(f"{key}.asc"))
+            signature = self.store.get_record(f"{key}.asc")
+            self._keyring.verify(content, signature)
         except KeyError as error:
             raise errors.IntegrityError(
                 f"record {key} is not signed", hint="Its signature was deleted, or somebody else wrote it: do not trust it."
@@ -210,6 +245,7 @@ class Catalog:
                 detail=error.detail,
                 hint="It was changed after it was signed, or signed by somebody else: do not trust it.",
             ) from error
+        return signature
 
 
 def pick(points: Sequence[str], which: str, *, database: str, place: str) -> str:
@@ -260,6 +296,14 @@ def _require_same(key: str, seen: str, wanted: str) -> None:
         raise errors.IntegrityError(
             f"record {key} is about {seen}, not {wanted}", hint="A genuine record was copied to where it does not belong."
         )
+
+
+def _parse(key: str, content: bytes, model: type[R]) -> R:
+    _require_format(key, content)
+    try:
+        return model.model_validate_json(content)
+    except pydantic.ValidationError as error:
+        raise errors.IntegrityError(f"record {key} makes no sense", detail=str(error)) from error
 
 
 def _require_format(key: str, content: bytes) -> None:
