@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,8 @@ class Urls:
     def __init__(self, ask: Callable[[dict[str, Any]], None]) -> None:
         self._ask = ask
         self._changed = threading.Condition()
-        self._ready: dict[Key, dict[str, Any]] = {}
+        # Several threads may ask for the same at once, and each must get an answer.
+        self._ready: dict[Key, list[dict[str, Any]]] = collections.defaultdict(list)
 
     def put(self, store: str, artifact: str, part: dict[str, Any]) -> dict[str, Any]:
         """Return a PUT for a part: number, offset, bytes, sha256, md5. Raise AgentError as the controller says it."""
@@ -36,17 +38,19 @@ class Urls:
         place = message["store"], message["artifact"], message["method"]
         with self._changed:
             for given in message["requests"]:
-                self._ready[*place, given["number"]] = given
+                self._ready[*place, given["number"]].append(given)
             self._changed.notify_all()
 
     def _request(self, store: str, artifact: str, method: str, part: dict[str, Any]) -> dict[str, Any]:
         self._ask({"event": "urls", "store": store, "artifact": artifact, "method": method, "parts": [part]})
         key = store, artifact, method, part["number"]
         with self._changed:
-            if not self._changed.wait_for(lambda: key in self._ready, WAIT):
+            if not self._changed.wait_for(lambda: self._ready[key], WAIT):
                 what = f"store {store}: no URL for {artifact} from the controller within {WAIT:.0f} s"
                 raise AgentError("store", what)
-            given = self._ready.pop(key)
+            given = self._ready[key].pop()
+            if not self._ready[key]:
+                del self._ready[key]
         if error := given.get("error"):
             raise AgentError(error["kind"], error["what"], detail=error["detail"], hint=error["hint"])
         return given
