@@ -6,20 +6,17 @@ shop's rows. CPU seconds are those of all processes of a way but the servers'.
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
 import functools
 import os
 import pathlib
-import resource
 import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 
-from include.proven import backup, drill, ids, installation, progress, servers
+from include.proven import backup, drill, ids, installation, servers
+from include.proven.bench.measure import Timing, time_work
 from include.proven.demo import environment
 from include.proven.errors import ToolError
 from include.proven.manifest import Manifest
@@ -36,31 +33,17 @@ LOOK = "'SELECT * FROM shop.orders LIMIT 1' | grep --quiet ."
 """Fails unless the shop is there and has an order."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Timing:
-    """One way, once: wall and CPU seconds, bytes stored (backup) or read (restore)."""
-
-    way: str
-    wall: float
-    cpu: float
-    bytes: int
-
-
-def main() -> int:
-    """Run every way and print a Markdown table."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=environment.MEGABYTES, help="size of the shop (default: %(default)s)")
-    arguments = parser.parse_args()
+def run(megabytes: int) -> list[Timing]:
+    """Start what does not run, time every way, and stop what was started."""
     demo = environment.open_demo()
     was_running = demo.running()
     try:
-        demo.start(megabytes=arguments.megabytes, report=lambda line: print(f"· {line}", file=sys.stderr))
+        demo.start(megabytes=megabytes, report=lambda line: print(f"· {line}", file=sys.stderr))
         os.environ.update(demo.variables())
-        _print(list(_run_all(demo, installation.open_installation())))
+        return list(_run_all(demo, installation.open_installation()))
     finally:
         if not was_running:
             list(demo.stop())
-    return 0
 
 
 def _run_all(demo: environment.Demo, opened: installation.Installation) -> Iterator[Timing]:
@@ -70,7 +53,7 @@ def _run_all(demo: environment.Demo, opened: installation.Installation) -> Itera
     for packer in packed:
         yield _dump(demo, packer, files / f"{packer.split()[0]}.gpg")
     taken: list[Manifest] = []
-    yield _time(
+    yield time_work(
         "proven backup, fingerprint included",
         lambda: taken.append(backup.take_backup(opened, "shop", backup.new_id()).manifest),
         lambda: sum(artifact.bytes for artifact in taken[0].artifacts),
@@ -86,7 +69,7 @@ def _run_all(demo: environment.Demo, opened: installation.Installation) -> Itera
 def _dump(demo: environment.Demo, packer: str, file: pathlib.Path) -> Timing:
     places = {"socket": shlex.quote(str(demo.source.socket)), "home": shlex.quote(str(demo.gnupg_home))}
     pipeline = f"{DUMP} {SCHEMAS} | {packer} | {SEAL}".format(**places)
-    return _time(f"dump, {packer.split()[0]}, gpg", lambda: _shell(pipeline, out=file), lambda: file.stat().st_size)
+    return time_work(f"dump, {packer.split()[0]}, gpg", lambda: _shell(pipeline, out=file), lambda: file.stat().st_size)
 
 
 def _into_sandbox(
@@ -100,7 +83,7 @@ def _into_sandbox(
         if load:
             _shell(f"{LOAD} --execute {DEFINER}".format(socket=shlex.quote(socket)))
         work = (lambda: load(socket)) if load else (lambda: drill.load(opened, this))
-        timing = _time(way, work, lambda: sum(artifact.plain_bytes for artifact in manifest.artifacts))
+        timing = time_work(way, work, lambda: sum(artifact.plain_bytes for artifact in manifest.artifacts))
         _shell(f"{LOAD} --execute {LOOK}".format(socket=shlex.quote(socket)))
     finally:
         drill.destroy(opened, this)
@@ -123,25 +106,3 @@ def _shell(pipeline: str, *, out: pathlib.Path | None = None) -> None:
         )
     if done.returncode:
         raise ToolError(f"the pipeline failed: {pipeline}", detail=done.stderr.decode(errors="replace")[-1000:])
-
-
-def _time(way: str, work: Callable[[], object], count: Callable[[], int]) -> Timing:
-    before, begun = _cpu(), time.monotonic()
-    work()
-    wall = time.monotonic() - begun
-    return Timing(way, wall, _cpu() - before, count())
-
-
-def _cpu() -> float:
-    seen = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in seen)
-
-
-def _print(timings: list[Timing]) -> None:
-    print("| way | wall s | CPU s | bytes |\n|---|---:|---:|---:|")
-    for timing in timings:
-        print(f"| {timing.way} | {timing.wall:.1f} | {timing.cpu:.1f} | {progress.format_bytes(timing.bytes)} |")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

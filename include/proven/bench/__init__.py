@@ -1,0 +1,1 @@
+"""Our speed beside that of what people use, on this machine, in one run: `scripts/bench`."""
