@@ -11,13 +11,15 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from . import backup, inspect, protocol, query, restore
+from . import backup, copy, fetch, inspect, protocol, query, restore
 from .context import Context
 from .errors import AgentError
 
 JOBS: dict[str, Callable[[Any, Context], dict[str, Any]]] = {
     "backup": backup.run,
     "restore": restore.run,
+    "copy": copy.run,
+    "fetch": fetch.run,
     "inspect": inspect.run,
     "query": query.run,
 }

@@ -1,0 +1,27 @@
+"""Work on many items, several at once; the first error ends all of it."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from .halt import Halt
+
+T = TypeVar("T")
+
+
+def do_each(items: Iterable[T], work: Callable[[T], object], *, threads: int, halt: Halt) -> None:
+    """Call `work` for each item, in their order, so many at once, and return when all are done.
+
+    Raise the first error; `halt` is stopped then, and what has not begun never begins.
+    """
+    pool = concurrent.futures.ThreadPoolExecutor(threads)
+    try:
+        for done in concurrent.futures.as_completed([pool.submit(work, item) for item in items]):
+            done.result()
+    except BaseException:
+        halt.stop()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
