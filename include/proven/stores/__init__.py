@@ -7,6 +7,8 @@ from collections.abc import Callable
 from include.proven import connections
 from include.proven.fleet import model
 from include.proven.stores.contract import Store
+from include.proven.stores.directory import DirectoryStore
+from include.proven.stores.s3 import S3Store
 from include.proven.stores.swift import SwiftStore
 
 
@@ -15,4 +17,8 @@ def open_store(name: str, config: model.Store, connect: Callable[[str], connecti
     match config:
         case model.SwiftStore():
             return SwiftStore(name, config, connect(config.connection))
+        case model.S3Store():
+            return S3Store(name, config, connect(config.connection))
+        case model.DirectoryStore():
+            return DirectoryStore(name, config)
     raise NotImplementedError(config.kind)
