@@ -162,6 +162,8 @@ use = egg:swift#account_quotas
 [filter:slo]
 use = egg:swift#slo
 max_manifest_segments = {manifest_segments}
+# s3api asks for it, and it would leave the segments to an object-expirer that does not run here
+allow_async_delete = false
 [filter:dlo]
 use = egg:swift#dlo
 {auth_filters}
