@@ -3,11 +3,12 @@
 Each recovery point that `backup__<database>` publishes triggers a run. It restores the recovery point on a throwaway server
 and looks at what came back:
 
-`choose` the recovery point → `build` the sandbox → `restore` → `check` (rows and digests of every table, all objects, the
-canary) and `user_check` (the SQL files under `include/checks/<database>/`) → `verdict` → `destroy` the sandbox.
+`choose` the recovery point and the store → `build` the sandbox → `restore` → `check` (rows and digests of every table, all
+objects, the canary) and `user_check` (the SQL files under `include/checks/<database>/`) → `verdict` → `destroy` the sandbox.
 
-The verdict is stored, signed, beside the recovery point: **proven**; **refuted** (restored, and wrong); or **unproven** (it
-could not be tried). Only *proven* makes the run green, and only then are the database's open pages resolved.
+Of several stores it is the one that was drilled longest ago, so that each gets its turn. The verdict is stored there, signed,
+beside the recovery point: **proven**; **refuted** (restored, and wrong); or **unproven** (it could not be tried). Only *proven*
+makes the run green, and only then are the database's open pages resolved.
 
 **If it fails**, the contacts get the page *drill-refuted* or *drill-unproven* with its runbook. Triggered by hand, it drills
 the latest recovery point; `fire_drill` has a form for all others.

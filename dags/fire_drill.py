@@ -1,8 +1,8 @@
 """### Fire drill
 
 Restores any recovery point of any database, now: before you trust it with a migration, after an incident, or to practise.
-The form asks for the database, the recovery point, the sandbox, and whether a sandbox that did not prove its recovery point
-is kept for a look inside.
+The form asks for the database, the recovery point, the store that it is restored from, the sandbox, and whether a sandbox that
+did not prove its recovery point is kept for a look inside.
 
 The steps are those of `drill__<database>`: `choose` → `build` → `restore` → `check` and `user_check` → `verdict` → `destroy`.
 The verdict is stored, signed, beside the recovery point, and only *proven* makes the run green.
@@ -38,6 +38,13 @@ with DAG(
             pattern=rf"^(latest|random|{identity.RECOVERY_POINT})$",
             title="Recovery point",
             description_md="latest, random, or an id as ./proven list shows it: 20261121T043512Z-full-7f3a9c01.",
+        ),
+        "store": Param(
+            identity.ANY_STORE,
+            type="string",
+            enum=[identity.ANY_STORE, *sorted(FLEET.stores)],
+            title="Store",
+            description_md="Which copy is restored. Any: of those that there are, the one that was drilled longest ago.",
         ),
         "sandbox": Param(
             identity.OWN_SANDBOX,

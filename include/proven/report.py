@@ -28,10 +28,10 @@ MARK = {"pass": "✓", "fail": "✗", "could-not-run": "?"}
 DIFFERENCES_SHOWN = 10
 
 
-def print_recovery_point(console: Console, manifest: Manifest) -> None:
-    """Print what a recovery point holds and how it was taken."""
+def print_recovery_point(console: Console, manifest: Manifest, stores: Sequence[str] = ()) -> None:
+    """Print what a recovery point holds, how it was taken, and the names of the stores that have it, where they are given."""
     title = f"[bold]{escape(manifest.database)}[/]  {manifest.recovery_point}"
-    body = Group(_facts(_recovery_point_facts(manifest)), Text(), _stages(manifest.stages))
+    body = Group(_facts(_recovery_point_facts(manifest, stores)), Text(), _stages(manifest.stages))
     console.print(Panel(body, title=title, title_align="left", box=box.ROUNDED, padding=(1, 2)))
 
 
@@ -55,7 +55,7 @@ def print_verdict(console: Console, verdict: Verdict) -> None:
     console.print(Panel(body, title=title, title_align="left", box=box.ROUNDED, border_style=border, padding=(1, 2)))
 
 
-def _recovery_point_facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
+def _recovery_point_facts(manifest: Manifest, stores: Sequence[str]) -> Iterator[tuple[str, str]]:
     plain = sum(artifact.plain_bytes for artifact in manifest.artifacts)
     stored = sum(artifact.bytes for artifact in manifest.artifacts)
     seconds = (manifest.finished_at - manifest.started_at).total_seconds()
@@ -66,6 +66,8 @@ def _recovery_point_facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield "tables", f"{len(tables)} tables, {manifest.fingerprint['rows']:,} rows, fingerprinted inside the dump's snapshot"
     yield "dumped", f"{format_bytes(plain)} of SQL in {format_seconds(seconds)} ({format_bytes(plain / seconds)}/s)"
     yield "stored", f"{format_bytes(stored)}, compressed {plain / stored:.1f}x and encrypted, in {_count_parts(manifest)} parts"
+    if stores:
+        yield "held by", f"store{'s' if len(stores) > 1 else ''} {', '.join(stores)}"
     yield "readable by", ", ".join(manifest.recipients)
 
 

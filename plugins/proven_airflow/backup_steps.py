@@ -8,8 +8,10 @@ from typing import Any
 
 from airflow.sdk import get_current_context, task
 
-from include.proven import backup, progress
-from include.proven.errors import StoppedError
+from include.proven import backup, completing, copies, progress
+from include.proven.errors import PageError, StoppedError
+from include.proven.pages import delivery
+from include.proven.pages.ledger import StoreLedger
 from proven_airflow import identity, stopping, watching
 from proven_airflow.opening import open_installation
 
@@ -21,35 +23,59 @@ log = logging.getLogger(__name__)
 @task
 def choose_id() -> str:
     """Choose the recovery point's id, so that the teardown knows what to remove even if the backup is killed."""
-    return backup.new_id()
+    return backup.new_id(identity.run_name(get_current_context()))
 
 
 @task
 def back_up(recovery_point: str, outlet_events: Any = None) -> None:
-    """Take the backup and tell the drill which recovery point is new."""
+    """Take the backup and tell the drill which recovery point is new. A store that failed is left to `complete_copies`."""
     database = identity.database_of(get_current_context())
     installation = open_installation()
     with stopping.stop_on_sigterm():
         taken = backup.take_backup(installation, database, recovery_point, on_progress=watching.watch("back_up"))
     stored = sum(artifact.bytes for artifact in taken.manifest.artifacts)
-    log.info("recovery point %s of %s stands: %s", recovery_point, database, progress.format_bytes(stored))
+    for store, error in taken.failed.items():
+        log.warning("store %s has no copy: %s", store, error)
+    stores = [store for store in installation.database(database).stores if store not in taken.failed]
+    log.info("recovery point %s of %s stands in %s: %s", recovery_point, database, stores, progress.format_bytes(stored))
     outlet_events[identity.asset(installation.fleet, database)].extra = {"recovery_point": recovery_point}
+
+
+@task
+def complete_copies() -> None:
+    """Bring each recovery point, this run's and those before it, to the stores that lack it. Fail if one lacks any in the end.
+
+    Where none does, the page about missing copies is answered.
+    """
+    database = identity.database_of(get_current_context())
+    installation = open_installation()
+    with stopping.stop_on_sigterm():
+        copied = completing.complete(installation, database, on_progress=watching.watch("complete_copies"))
+    for copy in copied:
+        log.info("copied %s from store %s to store %s", copy.recovery_point, copy.source, copy.target)
+    try:
+        sent = delivery.resolve(installation.fleet, database, ["copy-missing"], StoreLedger(installation))
+    except PageError as error:
+        # the copies are there; the page stays open in the ledger, and the drill of this recovery point answers it again
+        log.warning("copies are complete, but the page about them could not be resolved: %s", error)
+    else:
+        log.info("copies are complete; resolved on %s", ", ".join(sent.routes) or "no route: nothing was open")
 
 
 @task
 def clear_up(recovery_point: str) -> None:
     """Remove what an unfinished backup has left, and fail unless the backup is done and its drill is told.
 
-    With `on_failure_fail_dagrun` Airflow takes a run's colour from its teardown alone: what the teardown says must be what
-    became of the backup.
+    A recovery point that stands in any store is done: what another has of it belongs to `complete_copies`, which may be at
+    work there just now. A run that a person marks failed would turn green again if this did not fail: nothing else still runs.
     """
     context = get_current_context()
     database = identity.database_of(context)
     installation = open_installation()
-    if removed := backup.discard(installation, database, recovery_point):
-        time.sleep(LATE_PARTS_SECONDS)
-        removed += backup.discard(installation, database, recovery_point)
-    if recovery_point not in installation.catalog(database).recovery_points(database):
+    if recovery_point not in copies.survey(installation, database).held:
+        if removed := backup.discard(installation, database, recovery_point):
+            time.sleep(LATE_PARTS_SECONDS)
+            removed += backup.discard(installation, database, recovery_point)
         raise StoppedError(
             f"no recovery point {recovery_point}; {removed} objects and parts of it were removed",
             hint="The log of the task back_up says why. If it was killed, its log just ends.",

@@ -7,10 +7,10 @@ DAG-level callbacks run in the dag-processor.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from typing import Any
 
+from include.proven import completing, copies, ids
 from include.proven.drill import Drill
 from include.proven.errors import ProvenError
 from include.proven.installation import Installation
@@ -21,6 +21,29 @@ from proven_airflow.notifiers.pager import Pager, compose, describe_failure
 from proven_airflow.opening import open_installation
 
 log = logging.getLogger(__name__)
+
+
+class CopyPager(Pager):
+    """Pages which stores lack which recovery points."""
+
+    def page_for(self, context: Any, installation: Installation) -> Page:
+        """Return what to tell. An error of ours names the stores; a time limit of Airflow's does not."""
+        error = context.get("exception")
+        missing = None if isinstance(error, ProvenError) else _missing_copies(context, installation)
+        if missing is None:
+            return super().page_for(context, installation)
+        said = describe(missing) | {"detail": describe_failure(context)["summary"]}
+        return compose(context, installation, "copy-missing", identity.database_of(context), said)
+
+
+class BackupPager(CopyPager):
+    """Pages that a backup failed; or, where its recovery point stands in some store all the same, that copies are missing."""
+
+    def page_for(self, context: Any, installation: Installation) -> Page:
+        """Return what to tell. A task's callback knows that it was the backup; a run's must look."""
+        if isinstance(context.get("exception"), BaseException):
+            return Pager.page_for(self, context, installation)
+        return super().page_for(context, installation)
 
 
 class DrillPager(Pager):
@@ -52,20 +75,36 @@ class SandboxPager(Pager):
             super().notify(context)
 
 
-BACKUP_FAILED = Pager(kind="backup-failed")
+BACKUP_FAILED = BackupPager(kind="backup-failed")
+COPY_MISSING = CopyPager(kind="copy-missing")
 DRILL_FAILED = DrillPager(kind="drill-unproven")
 SANDBOX_LEFT = SandboxPager(kind="sandbox-left")
+
+
+def _missing_copies(context: Any, installation: Installation) -> ProvenError | None:
+    """Return which stores lack what, if the run's recovery point stands; None if it does not, or nobody can say.
+
+    The stores are asked for the recovery point, not XCom: a DAG-level callback of `dag.test()` can't read any.
+    """
+    database = identity.database_of(context)
+    try:
+        found = copies.survey(installation, database)
+    except ProvenError as error:
+        log.warning("whether the recovery point stands can't be seen: %s", error.what)
+        return None
+    lacking = found.lacking()
+    stands = any(ids.belongs_to(point, identity.run_name(context)) for point in found.held)
+    return completing.incomplete(found, lacking, found.silent) if stands and (lacking or found.silent) else None
 
 
 def _drill_and_verdict(installation: Installation, context: Any) -> tuple[Drill, Verdict | None]:
     """Return the run's drill and what is known of its verdict. A store that can't be read must not keep a page from people.
 
-    The store is asked for the recovery point, not XCom: a DAG-level callback of `dag.test()` can't read any.
+    The stores are asked for the recovery point, not XCom: a DAG-level callback of `dag.test()` can't read any.
     """
-    drill = identity.drill_of(installation.fleet, context, "")
+    drill = identity.drill_of(installation.fleet, context)
     try:
-        found = installation.catalog(drill.database).find_drill(drill.database, drill.id)
-        drill = dataclasses.replace(drill, recovery_point=found or "")
+        drill = aftermath.find_begun(installation, drill)
         return drill, aftermath.stored_verdict(installation, drill)
     except ProvenError as error:
         log.warning("the verdict of drill %s can't be read: %s", drill.id, error.what)

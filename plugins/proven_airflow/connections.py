@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import boto3
 import keystoneauth1.session
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
@@ -12,13 +13,14 @@ from airflow.sdk.log import mask_secret
 
 from include.proven import connections
 from include.proven.errors import ConfigError
-from include.proven.stores import swift_client
+from include.proven.stores import s3_session, swift_client
 
 
 def install() -> None:
-    """Make `connections.resolve` ask Airflow first, and Keystone be asked through Airflow's provider."""
+    """Make `connections.resolve` ask Airflow first, and Keystone and Amazon be asked through its providers."""
     connections.use_resolver(get_connection)
-    swift_client.use_sessions(_open_session)
+    swift_client.use_sessions(_open_keystone_session)
+    s3_session.use_sessions(_open_amazon_session)
 
 
 def get_connection(name: str) -> connections.Connection:
@@ -50,11 +52,17 @@ def get_connection(name: str) -> connections.Connection:
     )
 
 
-def _open_session(connection: connections.Connection) -> keystoneauth1.session.Session | None:
+def _open_keystone_session(connection: connections.Connection) -> keystoneauth1.session.Session | None:
     # imported here, for the provider brings all of openstacksdk and boto3, which most tasks never need
     from proven_airflow import openstack
 
     return openstack.open_session(connection)
+
+
+def _open_amazon_session(connection: connections.Connection) -> boto3.session.Session | None:
+    from proven_airflow import amazon  # here for the same reason
+
+    return amazon.open_session(connection)
 
 
 def _read_extra(name: str, text: str | None) -> dict[str, Any]:

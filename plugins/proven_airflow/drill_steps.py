@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import TriggerRule, get_current_context, task
 
-from include.proven import drill, progress
+from include.proven import copies, drill, progress
 from include.proven.drill import Drill
 from include.proven.errors import CheckError, ConfigError, ProvenError, StoppedError
 from include.proven.installation import Installation
@@ -40,20 +40,30 @@ def wire_drill(time_limit: datetime.timedelta) -> None:
 
 
 @task(on_failure_callback=callbacks.DRILL_FAILED)
-def choose(params: Any = None, triggering_asset_events: Any = None) -> str:
-    """Choose the recovery point: the one that triggered the run, or what the form asks for."""
+def choose(params: Any = None, triggering_asset_events: Any = None) -> dict[str, str]:
+    """Choose the recovery point and the store: what triggered the run, or what the form asks for. Return their names.
+
+    What the run has begun before, it goes on with.
+    """
     context = get_current_context()
     installation = open_installation()
     database = identity.database_of(context)
     fields = context["dag"].params  # `params` has taken over whatever the run's conf holds
     if strange := set(context["dag_run"].conf or {}) - set(fields):
         raise ConfigError(f"the form has no field {', '.join(sorted(strange))}", hint=f"It has: {', '.join(fields) or 'none'}.")
+    begun = aftermath.find_begun(installation, identity.drill_of(installation.fleet, context))
+    if aftermath.stored_verdict(installation, begun):
+        raise ConfigError("this run has had its verdict", hint="Trigger a new run: a drill has one verdict, and keeps it.")
+    if begun.recovery_point:
+        return {"recovery_point": begun.recovery_point, "store": begun.store}
     events = triggering_asset_events.get(identity.asset(installation.fleet, database), [])
     wish = max((event.extra["recovery_point"] for event in events), default=params.get("recovery_point", "latest"))
-    chosen = installation.catalog(database).choose(database, wish)
-    if aftermath.stored_verdict(installation, identity.drill_of(installation.fleet, context, chosen)):
-        raise ConfigError("this run has had its verdict", hint="Trigger a new run: a drill has one verdict, and keeps it.")
-    return chosen
+    store = params.get("store", identity.ANY_STORE)
+    found = copies.survey(installation, database, copies.ANY if store == identity.ANY_STORE else store)
+    for silent, error in found.silent.items():
+        log.warning("store %s gives no answer: %s", silent, error.what)
+    recovery_point = found.pick(wish)
+    return {"recovery_point": recovery_point, "store": found.next_to_drill(recovery_point)}
 
 
 @task

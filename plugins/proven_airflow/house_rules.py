@@ -8,12 +8,15 @@ from typing import Any
 STEP_TIME_LIMIT = datetime.timedelta(minutes=15)
 """For steps whose work does not grow with the data; the others carry the fleet's limits."""
 
+COPY_RETRIES: dict[str, Any] = {"retries": 3, "retry_exponential_backoff": 2.0}
+"""A store that was down gets time to come back: after about 5, 10 and 20 minutes (Airflow's `default_task_retry_delay`)."""
+
 
 def dag_arguments(owner: str) -> dict[str, Any]:
     """Return the arguments that all DAGs share.
 
     No `dagrun_timeout`: it would skip the teardowns, and leave a server with production data standing. No retries: a second
-    try would hide that the first one failed, and the next run is never far.
+    try would hide that the first one failed, and the next run is never far (`COPY_RETRIES` is the exception).
     """
     return {
         "catchup": False,

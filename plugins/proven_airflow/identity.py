@@ -16,6 +16,8 @@ RECOVERY_POINT = ids.RECOVERY_POINT.pattern
 """What the id of a recovery point looks like."""
 OWN_SANDBOX = "the database's own"
 """Choice of the fire drill's form. No sandbox can have that name: `fleet.model.Name` allows neither blank nor apostrophe."""
+ANY_STORE = "any that holds it"
+"""Choice of the fire drill's form, likewise: of those that hold the recovery point, the one that was drilled longest ago."""
 
 
 def backup_dag(database: str) -> str:
@@ -57,8 +59,11 @@ def database_of(context: Any) -> str:
     return str(database if named else context["params"]["database"])
 
 
-def drill_of(fleet: model.Fleet, context: Any, recovery_point: str) -> Drill:
-    """Return the drill that a run stands for: each task and callback of the run gets the same one."""
+def drill_of(fleet: model.Fleet, context: Any, recovery_point: str = "", store: str = "") -> Drill:
+    """Return the drill that a run stands for: each task and callback of the run gets the same one.
+
+    Without `recovery_point` and `store`, it is the drill of a run that has not chosen, or whose choice can't be known.
+    """
     database = database_of(context)
     sandbox = context["params"].get("sandbox", OWN_SANDBOX)
     run = run_name(context)
@@ -66,12 +71,12 @@ def drill_of(fleet: model.Fleet, context: Any, recovery_point: str) -> Drill:
         id=ids.new_drill(now=context["dag_run"].run_after, run=run),
         database=database,
         recovery_point=recovery_point,
-        store=fleet.database(database).stores[0],
+        store=store,
         sandbox=fleet.database(database).sandbox if sandbox == OWN_SANDBOX else sandbox,
         triggered_by=f"airflow:{run}",
     )
 
 
 def chosen_drill(fleet: model.Fleet, context: Any) -> Drill:
-    """Return the drill of a task's run, on the recovery point that the task `choose` has chosen; on none, if that failed."""
-    return drill_of(fleet, context, context["ti"].xcom_pull(task_ids="choose") or "")
+    """Return the drill of a task's run, as the task `choose` has chosen it; on nothing, if that failed."""
+    return drill_of(fleet, context, **(context["ti"].xcom_pull(task_ids="choose") or {}))

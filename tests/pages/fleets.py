@@ -18,7 +18,7 @@ def fleet_paging(
         engine="mariadb",
         schedule=None,
         objectives=model.Objectives(rpo=datetime.timedelta(hours=26), rto=datetime.timedelta(hours=1)),
-        store="swift",
+        stores=["swift"],
         sandbox="local",
         owner="shop-team",
         contacts=list(contacts),

@@ -34,6 +34,11 @@ def print_error(error: ProvenError) -> None:
         errors.print(f"  [bold]HINT:[/] {escape(error.hint)}", highlight=False)
 
 
+def print_warning(text: str) -> None:
+    """Print what a person should know that is no error."""
+    errors.print(f"[bold yellow]warning:[/] {escape(text)}", highlight=False)
+
+
 class Stages:
     """A line for each task, and a bar for each stage, made when it is first heard of."""
 

@@ -40,6 +40,13 @@ KINDS: dict[str, Kind] = {
             command="./proven backup {database}",
         ),
         Kind(
+            name="copy-missing",
+            severity="warning",
+            title="a copy of a recovery point is missing",
+            risk="Fewer copies exist than were promised: if the stores that have it are lost too, the recovery point is gone.",
+            command="./proven copy {database}",
+        ),
+        Kind(
             name="drill-refuted",
             severity="critical",
             title="recovery point refuted",

@@ -1,6 +1,7 @@
 """Take a backup now, here, without Airflow.
 
-The recovery point exists when the command exits with 0; otherwise nothing was left in the store.
+The recovery point exists in every store of the database when the command exits with 0, and in some of them when it exits with
+3: then `./proven copy` brings it to the others. Otherwise nothing was left in any store.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from include.proven import backup, installation, report
 from include.proven.cli import display
 
 NAME = "backup"
+COPY_MISSING = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,13 +21,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Take the backup and print what it holds."""
+    """Take the backup, print what it holds and where it stands; return 3 if a store has no copy."""
     opened = installation.open_installation()
     opened.database(arguments.database)
     with display.stages() as shown:
         taken = backup.take_backup(opened, arguments.database, backup.new_id(), on_progress=shown.show)
+    stores = [name for name in opened.database(arguments.database).stores if name not in taken.failed]
     if arguments.json:
-        display.print_json(taken.manifest.model_dump(mode="json"))
+        failed = {name: error.what for name, error in taken.failed.items()}
+        display.print_json(taken.manifest.model_dump(mode="json") | {"stores": stores, "failed": failed})
     else:
-        report.print_recovery_point(display.results, taken.manifest)
-    return 0
+        report.print_recovery_point(display.results, taken.manifest, stores)
+    for name, error in taken.failed.items():
+        display.print_warning(f"store {name} has no copy")
+        display.print_error(error)
+    if taken.failed:
+        display.errors.print(f"it stands in {', '.join(stores)}; then: ./proven copy {arguments.database}", highlight=False)
+    return COPY_MISSING if taken.failed else 0

@@ -1,6 +1,6 @@
 """Restore a recovery point in a sandbox, check it, and say what was seen.
 
-The verdict is stored, signed, beside the recovery point, as a drill by Airflow does.
+The verdict is stored, signed, beside the recovery point in the store that it was restored from, as a drill by Airflow does.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import argparse
 import getpass
 
 from include.proven import drill, ids, installation, report
-from include.proven.cli import display
+from include.proven.cli import display, picking
 from include.proven.errors import IntegrityError, ProvenError
 from include.proven.proof.verdict import EXIT_STATUS
 
@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("database")
     parser.add_argument("recovery_point", nargs="?", default="latest", help="an id, latest (default) or random")
+    picking.add_store(parser, "of those that hold it, the one that was drilled longest ago")
     parser.add_argument("--sandbox", help="a sandbox of the fleet (default: the database's own)")
     parser.add_argument("--keep", action="store_true", help="keep the sandbox if the verdict is not proven")
 
@@ -30,15 +31,10 @@ def run(arguments: argparse.Namespace) -> int:
     sandbox = arguments.sandbox or opened.database(arguments.database).sandbox
     opened.sandbox(sandbox)
     try:
-        point = opened.catalog(arguments.database).choose(arguments.database, arguments.recovery_point)
-        asked = drill.Drill(
-            ids.new_drill(),
-            arguments.database,
-            point,
-            opened.database(arguments.database).stores[0],
-            sandbox,
-            f"cli:{getpass.getuser()}",
-        )
+        found = picking.survey(opened, arguments.database, arguments.store)
+        point = found.pick(arguments.recovery_point)
+        store = found.next_to_drill(point)
+        asked = drill.Drill(ids.new_drill(), arguments.database, point, store, sandbox, f"cli:{getpass.getuser()}")
         with display.stages() as shown:
             verdict = drill.run(opened, asked, keep_on_failure=arguments.keep, on_progress=shown.show)
     except ProvenError as error:

@@ -11,7 +11,7 @@ import argparse
 import pathlib
 
 from include.proven import installation, restore
-from include.proven.cli import display
+from include.proven.cli import display, picking
 from include.proven.errors import ConfigError
 from include.proven.manifest import Manifest
 
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("database")
     parser.add_argument("recovery_point", nargs="?", default="latest", help="an id, or latest (default)")
+    picking.add_store(parser, "the first that holds it")
     parser.add_argument("--to", required=True, metavar="TARGET", help="connection:NAME or folder:PATH")
 
 
@@ -32,28 +33,30 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--to {arguments.to}: no such target", hint="Write --to connection:NAME or --to folder:PATH.")
     opened = installation.open_installation()
     opened.database(arguments.database)
-    catalog = opened.catalog(arguments.database)
-    manifest = catalog.manifest(arguments.database, catalog.choose(arguments.database, arguments.recovery_point))
+    found = picking.survey(opened, arguments.database, arguments.store)
+    point = found.pick(arguments.recovery_point)
+    store = found.held[point][0]
+    manifest = opened.catalog(arguments.database, store).manifest(arguments.database, point)
     restore_to = _into_server if kind == "connection" else _into_folder
     with display.stages() as shown:
-        where = restore_to(opened, manifest, target, shown)
+        where = restore_to(opened, manifest, store, target, shown)
     if arguments.json:
-        display.print_json({"recovery_point": manifest.recovery_point, "restored_to": where})
+        display.print_json({"recovery_point": point, "store": store, "restored_to": where})
     else:
-        display.results.print(f"restored {manifest.recovery_point} to {', '.join(where)}", highlight=False)
+        display.results.print(f"restored {point} from store {store} to {', '.join(where)}", highlight=False)
     return 0
 
 
-def _into_server(opened: installation.Installation, manifest: Manifest, name: str, shown: display.Stages) -> list[str]:
+def _into_server(
+    opened: installation.Installation, manifest: Manifest, store: str, name: str, shown: display.Stages
+) -> list[str]:
     target = opened.server_of(name, manifest.server.flavour)
-    restore.load_into_empty(
-        opened, manifest, target, store=opened.database(manifest.database).stores[0], on_progress=shown.show
-    )
+    restore.load_into_empty(opened, manifest, target, store=store, on_progress=shown.show)
     return [f"connection {name}"]
 
 
-def _into_folder(opened: installation.Installation, manifest: Manifest, folder: str, shown: display.Stages) -> list[str]:
-    files = restore.write_sql(
-        opened, manifest, pathlib.Path(folder), store=opened.database(manifest.database).stores[0], on_progress=shown.show
-    )
+def _into_folder(
+    opened: installation.Installation, manifest: Manifest, store: str, folder: str, shown: display.Stages
+) -> list[str]:
+    files = restore.write_sql(opened, manifest, pathlib.Path(folder), store=store, on_progress=shown.show)
     return [str(file) for file in files]
