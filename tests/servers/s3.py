@@ -1,4 +1,35 @@
-"""Fixtures `moto`, `s3_swift` and `s3` (both): real S3 servers, each with two accounts that know nothing of each other."""
+"""Fixtures `moto`, `s3_swift` and `s3` (both): real S3 servers, each with two accounts that know nothing of each other.
+
+What they do was found out by trying (moto 5.2.5, Swift 2.38.3; `test_s3.py` has seen it). "gate" is `moto_server.Gate`, ours.
+
+| | moto | Swift's s3api |
+|---|---|---|
+| SigV4 of headers and of pre-signed URLs, expiry, unknown key | gate: 403 | 403 |
+| Content-MD5, x-amz-checksum-{crc32,sha1,sha256}, of a part too | gate: 400 BadDigest | 400 BadDigest |
+| x-amz-* header that a pre-signed URL does not sign | gate: 403, as AWS | taken, and its checksum checked |
+| If-None-Match: * on PutObject, CompleteMultipartUpload | 412, the upload stays | 412, the upload stays |
+| CompleteMultipartUpload with another part's ETag | InvalidPart | InvalidPart |
+| … with another part's ChecksumSHA256 | taken (AWS: InvalidPart) | taken |
+| … once more, its answer was lost | 200, as the first | 200, as the first |
+| … or UploadPart, of an upload that was aborted | 500 (AWS: NoSuchUpload) | NoSuchUpload |
+| ListParts | ETag (MD5) and size; never checksums | the same |
+| checksum of a finished object | HeadObject with ChecksumMode, if the upload chose SHA256 | never |
+| GetObjectAttributes | without parts | 500 |
+| smallest part but the last | 1 byte here; AWS 5 MiB | 1 byte here; AWS 5 MiB |
+| parts at most | 10,000 | 1000 (`Settings.manifest_segments`) |
+| one empty part | taken | taken |
+| ListMultipartUploads: Initiated | always 2010 | right |
+| another account's bucket | AccessDenied | NoSuchBucket: names are each account's own |
+| Object Lock of PutObject | compliance and governance hold; bypass works | headers ignored: nothing is locked |
+| … headers of CreateMultipartUpload, the bucket's default for one | ignored (AWS: they hold) | ignored |
+| … PutObjectRetention afterwards | holds; compliance can be shortened (AWS: no) | *overwrites the object with the request's XML* |
+| … GetObjectRetention | 500; HeadObject tells mode and date | 500, or what overwrote the object |
+| … GetObjectLockConfiguration | Enabled, or ObjectLockConfigurationNotFoundError | ObjectLockConfigurationNotFoundError |
+| storage class, encryption at rest | kept and told | InvalidStorageClass, NotImplemented |
+
+moto keeps all in memory while it completes an upload: 304 MiB took 3 s and 1.6 GB. Swift keeps parts as objects of
+`<bucket>+segments`.
+"""
 
 from __future__ import annotations
 
