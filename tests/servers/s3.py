@@ -22,7 +22,7 @@ What they do was found out by trying (moto 5.2.5, Swift 2.38.3; `test_s3.py` has
 | another account's bucket | AccessDenied | NoSuchBucket: names are each account's own |
 | Object Lock of PutObject | compliance and governance hold; bypass works | headers ignored: nothing is locked |
 | … headers of CreateMultipartUpload, the bucket's default for one | ignored (AWS: they hold) | ignored |
-| … PutObjectRetention afterwards | holds; compliance can be shortened (AWS: no) | *overwrites the object with the request's XML* |
+| … PutObjectRetention afterwards | holds, if not cut short (AWS: always) | *overwrites the object by the request's XML* |
 | … GetObjectRetention | 500; HeadObject tells mode and date | 500, or what overwrote the object |
 | … GetObjectLockConfiguration | Enabled, or ObjectLockConfigurationNotFoundError | ObjectLockConfigurationNotFoundError |
 | storage class, encryption at rest | kept and told | InvalidStorageClass, NotImplemented |
