@@ -50,7 +50,7 @@ def load(result: dict[str, Any], server: DatabaseServer, objects: ObjectServer, 
 def test_a_flipped_byte(restore: Restore, sealed: dict[str, Any], objects: ObjectServer) -> None:
     part = objects.parts[DUMP][3]
     objects.parts[DUMP][3] = part[:5] + bytes([part[5] ^ 1]) + part[6:]
-    with pytest.raises(errors.IntegrityError, match=f"{DUMP} part 3: checksum mismatch"):
+    with pytest.raises(errors.IntegrityError, match=f"{DUMP} part 3 from store: checksum mismatch"):
         restore(sealed)
 
 

@@ -91,7 +91,7 @@ def test_an_expired_url_of_a_download_is_renewed(restore: dict[str, Any], object
     objects.signer.signed.clear()
     agent_client.run(restore, signer=objects.signer)
     assert objects.signer.signed == [(DUMP, [0])]
-    objects.faults["GET", DUMP] = [403, 403]
+    objects.faults["GET", DUMP] = [403] * 99
     with pytest.raises(errors.StoreError, match="403") as caught:
         agent_client.run({**restore, "output": restore["output"] + "2"}, signer=objects.signer)
     assert "SECRET" not in str(caught.value)

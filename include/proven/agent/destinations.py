@@ -27,12 +27,13 @@ class Destinations:
             return name not in self._failed
 
     def drop(self, name: str, error: AgentError) -> None:
-        """Leave a store behind. Raise its error if no other is left."""
+        """Leave a store behind. Raise the first store's error if no other is left."""
         with self._lock:
             self._failed.setdefault(name, error)
             none_left = len(self._failed) == len(self._stores)
+            first = next(iter(self._failed.values()))
         if none_left:
-            raise error
+            raise first
 
     def failures(self) -> dict[str, dict[str, str]]:
         """Return what happened to each store that was left behind."""

@@ -30,6 +30,7 @@ class Buffers:
         self._memory = memory
         self._changed = threading.Condition()
         self._out: list[int] = []
+        self._size = 0
         self._free: list[bytearray] = []
 
     def take(self, size: int) -> bytearray:
@@ -37,14 +38,16 @@ class Buffers:
         with self._changed:
             self._changed.wait_for(lambda: self._has_room(size))
             self._out.append(size)
-            self._free = [buffer for buffer in self._free if len(buffer) == size]
+            if size != self._size:
+                self._size, self._free = size, []
             return self._free.pop() if self._free else bytearray(size)
 
     def give(self, buffer: bytearray) -> None:
         """Take a buffer back."""
         with self._changed:
             self._out.remove(len(buffer))
-            self._free.append(buffer)
+            if len(buffer) == self._size:
+                self._free.append(buffer)
             self._changed.notify_all()
 
     def _has_room(self, size: int) -> bool:

@@ -33,7 +33,11 @@ class PartReader:
 
     def read(self, part: Part, into: memoryview) -> None:
         """Fill `into` with a part. Raise AgentError (integrity) if its checksum is wrong, and the second time too."""
-        label = f"{self.artifact} part {part['number']} from {self._store}"
+        self.fill(part, 0, into)
+        self.settle(part, into)
+
+    def fill(self, part: Part, start: int, into: memoryview) -> None:
+        """Fill `into` with what a part has from its byte `start` on; it counts only after `settle`."""
         request = self._request
 
         def renew() -> dict[str, Any]:
@@ -41,16 +45,22 @@ class PartReader:
             request = self._renew(request)
             return request
 
-        for _ in range(2):
-            if into:
-                web.get_range(request, part["offset"], into, self._total, label, renew, self._throttle)
-            if hashlib.sha256(into).hexdigest() == part["sha256"]:
-                return
-        hint = (
-            f"Store {self._store} holds other bytes than were uploaded: its copy of this recovery point is lost. "
-            "Take it from another store, or take a new backup."
-        )
-        raise AgentError("integrity", f"store: get {label}: checksum mismatch", hint=hint)
+        web.get_range(request, part["offset"] + start, into, self._total, self._label(part), renew, self._throttle)
+
+    def settle(self, part: Part, into: memoryview) -> None:
+        """Verify a part that `into` holds; fetch it anew, once, if it is wrong. Raise AgentError as `read` does."""
+        if _is_right(part, into):
+            return
+        self.fill(part, 0, into)
+        if not _is_right(part, into):
+            hint = (
+                f"Store {self._store} holds other bytes than were uploaded: its copy of this recovery point is lost. "
+                "Take it from another store, or take a new backup."
+            )
+            raise AgentError("integrity", f"store: get {self._label(part)}: checksum mismatch", hint=hint)
+
+    def _label(self, part: Part) -> str:
+        return f"{self.artifact} part {part['number']} from {self._store}"
 
     def _renew(self, refused: dict[str, Any]) -> dict[str, Any]:
         """Return a request in place of one that was refused: threads whose request expires together ask once."""
@@ -58,6 +68,10 @@ class PartReader:
             if self._request is refused:
                 self._request = self._urls.get(self._store, self.artifact)
             return self._request
+
+
+def _is_right(part: Part, content: memoryview) -> bool:
+    return bool(hashlib.sha256(content).hexdigest() == part["sha256"])
 
 
 def locate(parts: Sequence[dict[str, Any]]) -> list[Part]:

@@ -5,6 +5,7 @@ A part is hashed once and lives until the last store has it: the slowest store s
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import queue
 import threading
@@ -13,6 +14,7 @@ from typing import IO, Any
 from . import web
 from .destinations import Destinations
 from .errors import AgentError
+from .halt import Halt
 from .parts import MOST, Buffers, size_of_part
 from .pipeline import Pipeline, read_into
 from .progress import Meter
@@ -46,6 +48,17 @@ class Piece:
             return self._waiting == 0
 
 
+class Lane:
+    """The way to one store: what waits for it, its limit, and what cuts it off."""
+
+    def __init__(self, store: JobStore) -> None:
+        self.store = store["name"]
+        self.senders = store["parallel"]
+        self.waiting: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
+        self.throttle = Throttle(store["bandwidth"])
+        self.halt = Halt()
+
+
 class PartUploader:
     """One artifact on its way to the stores. Its pumps run in the artifact's pipeline; afterwards `summary` says what went."""
 
@@ -54,23 +67,19 @@ class PartUploader:
         self._urls = urls
         self._meter = meter
         self._destinations = destinations
-        self._stores = destinations.remaining()
         self._part_bytes = part_bytes
-        self._buffers = Buffers(max(store["parallel"] for store in self._stores) + 1)
-        self._queues: list[queue.SimpleQueue[Piece | None]] = [queue.SimpleQueue() for _ in self._stores]
+        self._lanes = [Lane(store) for store in destinations.remaining()]
+        self._buffers = Buffers(max(lane.senders for lane in self._lanes) + 1)
         self._whole = hashlib.sha256()
         self._parts: list[dict[str, Any]] = []
 
     def attach(self, pipeline: Pipeline, source: IO[bytes]) -> None:
         """Add the pumps that read `source` to its end and send it."""
         pipeline.pump(f"parts of {self._artifact}", lambda: self._cut(source))
-        for store, pieces in zip(self._stores, self._queues, strict=True):
-            throttle = Throttle(store["bandwidth"])
-            for _ in range(store["parallel"]):
-                pipeline.pump(
-                    f"upload of {self._artifact} to {store['name']}",
-                    lambda store=store, pieces=pieces, throttle=throttle: self._send_all(store, pieces, throttle),  # type: ignore[misc]
-                )
+        for lane in self._lanes:
+            pipeline.on_failure(lane.halt.stop)
+            for _ in range(lane.senders):
+                pipeline.pump(f"upload of {self._artifact} to {lane.store}", functools.partial(self._send_all, lane))
 
     def summary(self) -> dict[str, Any]:
         """Return bytes, sha256 and parts of the whole, as `manifest.Artifact` takes them."""
@@ -83,20 +92,20 @@ class PartUploader:
             size = size_of_part(number, self._part_bytes)
             buffer = self._buffers.take(size)
             count = self._fill(source, memoryview(buffer))
+            if count and number > MOST:
+                raise AgentError("store", f"store: {self._artifact} is larger than {offset} bytes in {MOST} parts")
             if count:
-                self._hand_out(Piece(number, offset, memoryview(buffer)[:count], buffer, len(self._stores)))
-            number, offset = number + 1, offset + count
+                self._hand_out(Piece(number, offset, memoryview(buffer)[:count], buffer, len(self._lanes)))
             if count < size:
                 break
-            if number > MOST:
-                raise AgentError("store", f"store: {self._artifact} is larger than {offset} bytes in {MOST} parts")
-        for store, pieces in zip(self._stores, self._queues, strict=True):
-            for _ in range(store["parallel"]):
-                pieces.put(None)
+            number, offset = number + 1, offset + count
+        for lane in self._lanes:
+            for _ in range(lane.senders):
+                lane.waiting.put(None)
 
     def _hand_out(self, piece: Piece) -> None:
-        for pieces in self._queues:
-            pieces.put(piece)
+        for lane in self._lanes:
+            lane.waiting.put(piece)
 
     def _fill(self, source: IO[bytes], part: memoryview) -> int:
         filled = 0
@@ -105,20 +114,23 @@ class PartUploader:
             filled += count
         return filled
 
-    def _send_all(self, store: JobStore, pieces: queue.SimpleQueue[Piece | None], throttle: Throttle) -> None:
-        while (piece := pieces.get()) is not None:
-            if self._destinations.has(store["name"]):
+    def _send_all(self, lane: Lane) -> None:
+        while (piece := lane.waiting.get()) is not None:
+            if self._destinations.has(lane.store):
                 try:
-                    self._send(store["name"], piece, throttle)
+                    self._send(lane, piece)
                 except AgentError as error:
-                    self._destinations.drop(store["name"], error)
+                    self._destinations.drop(lane.store, error)
+                    # The others that are on their way there are not waited for: the first error was enough.
+                    lane.halt.stop()
             if piece.leave():
                 self._finish(piece)
 
-    def _send(self, store: str, piece: Piece, throttle: Throttle) -> None:
+    def _send(self, lane: Lane, piece: Piece) -> None:
         part = piece.describe()
-        label = f"{self._artifact} part {part['number']} to {store}"
-        web.put(lambda: self._urls.put(store, self._artifact, part), piece.body, label, throttle)
+        label = f"{self._artifact} part {part['number']} to {lane.store}"
+        sign = functools.partial(self._urls.put, lane.store, self._artifact, part)
+        web.put(sign, piece.body, label, lane.throttle, halt=lane.halt)
 
     def _finish(self, piece: Piece) -> None:
         """Every store has the part or was left behind: count it, and let its buffer be filled anew."""
