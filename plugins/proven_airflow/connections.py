@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
 import keystoneauth1.session
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
@@ -14,6 +13,9 @@ from airflow.sdk.log import mask_secret
 from include.proven import connections
 from include.proven.errors import ConfigError
 from include.proven.stores import s3_session, swift_client
+
+if TYPE_CHECKING:
+    import boto3
 
 
 def install() -> None:

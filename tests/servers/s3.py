@@ -185,7 +185,12 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
 
 @pytest.fixture(scope="session")
 def s3_swift(swift: Swift) -> S3:
-    """Give the Swift of all tests as S3 shows it: a bucket is a container."""
+    """Give the Swift of all tests as S3 shows it."""
+    return of_swift(swift)
+
+
+def of_swift(swift: Swift) -> S3:
+    """Return a Swift as S3 shows it: a bucket is a container."""
     ours, stranger = (Keys(f"{account.account}:{account.user}", account.password) for account in swift.settings.accounts[:2])
     return S3("swift", swift.server.url, (ours, stranger), swift=swift)
 

@@ -8,7 +8,6 @@ from include.proven import connections
 from include.proven.fleet import model
 from include.proven.stores.contract import Store
 from include.proven.stores.directory import DirectoryStore
-from include.proven.stores.s3 import S3Store
 from include.proven.stores.swift import SwiftStore
 
 
@@ -18,6 +17,8 @@ def open_store(name: str, config: model.Store, connect: Callable[[str], connecti
         case model.SwiftStore():
             return SwiftStore(name, config, connect(config.connection))
         case model.S3Store():
+            from include.proven.stores.s3 import S3Store  # here, for boto3 takes half a second that most commands need not wait
+
             return S3Store(name, config, connect(config.connection))
         case model.DirectoryStore():
             return DirectoryStore(name, config)

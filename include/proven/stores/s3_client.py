@@ -14,12 +14,12 @@ import botocore.config
 import botocore.exceptions
 
 from include.proven import connections, errors
-from include.proven.stores import s3_errors, s3_session
+from include.proven.stores import s3_credentials, s3_errors, s3_session
 
 TIMEOUT_SECONDS = 60
 RETRIES = 4
 PAGE_SIZE = 1000
-"""Entries of a listing that are asked for at once: as many as S3 gives."""
+"""How many objects S3 lists in one answer, and deletes by one request."""
 
 # At DEBUG botocore logs what it signs, tokens and pre-signed URLs included; at INFO where it found credentials.
 logging.getLogger("botocore").setLevel(logging.WARNING)
@@ -34,7 +34,7 @@ class S3Client:
         self.bucket = bucket
         self._settings = connection
         self._retries = retries
-        self._page_size = page_size
+        self.page_size = page_size
         self._lock = threading.Lock()
         self._client: Any = None
 
@@ -57,7 +57,7 @@ class S3Client:
         """Yield the answers of a listing, page by page."""
         with self.request(what, ignore=ignore) as s3:
             pages = s3.get_paginator(operation).paginate(
-                **{"Bucket": self.bucket, **arguments}, PaginationConfig={"PageSize": self._page_size}
+                **{"Bucket": self.bucket, **arguments}, PaginationConfig={"PageSize": self.page_size}
             )
             yield from pages
 
@@ -93,16 +93,14 @@ class S3Client:
 
 def connect(settings: connections.Connection, bucket: str, *, retries: int) -> Any:
     """Return boto3's client for a bucket. Raise ConfigError if `settings` make no sense."""
-    endpoint = s3_session.find_endpoint(settings, "s3")
-    session = s3_session.open_session(settings)
+    extra = settings.extra
     try:
-        client = session.client(
-            "s3",
-            endpoint_url=endpoint,
-            verify=settings.extra.get("verify"),
-            config=_config(endpoint, bucket, retries).merge(botocore.config.Config(**settings.extra.get("config_kwargs", {}))),
+        endpoint = s3_credentials.find_endpoint(settings, "s3")
+        wanted = botocore.config.Config(**extra.get("config_kwargs", {}))
+        client = s3_session.open_session(settings).client(
+            "s3", endpoint_url=endpoint, verify=extra.get("verify"), config=_config(endpoint, bucket, retries).merge(wanted)
         )
-    except (ValueError, TypeError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise errors.ConfigError(
             f"connection {settings.name}: boto3 makes no client of it",
             detail=str(error),

@@ -9,9 +9,6 @@ from collections.abc import Sequence
 from include.proven import errors
 from include.proven.stores import s3_client
 
-BATCH = 1000
-"""Objects that one request may delete."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Version:
@@ -54,10 +51,10 @@ def refuse_locked(client: s3_client.S3Client, folder: str, versions: Sequence[Ve
 
 def delete(client: s3_client.S3Client, folder: str, versions: Sequence[Version]) -> None:
     """Delete objects or versions, many at once. Raise StoreError, naming the first, if some are refused."""
-    for start in range(0, len(versions), BATCH):
+    for start in range(0, len(versions), client.page_size):
         chosen = [
             {"Key": version.name} | ({"VersionId": version.identifier} if version.identifier else {})
-            for version in versions[start : start + BATCH]
+            for version in versions[start : start + client.page_size]
         ]
         with client.request(f"delete folder {folder}") as s3:
             answer = s3.delete_objects(Bucket=client.bucket, Delete={"Objects": chosen, "Quiet": True})
