@@ -11,9 +11,9 @@ import pytest
 
 from include.proven.encryption import gpg
 from tests.agent.jobs import Keys
-from tests.agent.object_server import objects
+from tests.agent.object_server import objects, others
 
-__all__ = ["objects"]
+__all__ = ["objects", "others"]
 
 
 @pytest.fixture(scope="session")

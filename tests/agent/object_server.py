@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import http.server
@@ -42,11 +43,37 @@ class Signer:
         return SignedRequest("GET", f"{self.url}/{artifact}?signature=SECRET", {})
 
 
+@dataclasses.dataclass
+class Signers:
+    """Signs for several stores, each by its name."""
+
+    stores: dict[str, Signer]
+
+    def sign_parts(self, store: str, artifact: str, parts: Sequence[OutgoingPart]) -> list[SignedRequest]:
+        """Return the PUT of each part."""
+        return self.stores[store].sign_parts(store, artifact, parts)
+
+    def sign_get(self, store: str, artifact: str) -> SignedRequest:
+        """Return the GET of the whole."""
+        return self.stores[store].sign_get(store, artifact)
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """An answer in S3's words."""
+
+    status: int
+    code: str = "SlowDown"
+    retry_after: str = ""
+
+
 class ObjectServer(http.server.ThreadingHTTPServer):
     """Objects in memory under `/<artifact>`, their parts under `/<artifact>/<number>`.
 
-    `faults[method, path]` is a list of what happens to the next requests instead: a status, `reset`, `slow` (answers after a
-    second), `corrupt` (flips a byte of the answer), `cut` (hangs up in the middle), `unread` (507 before it reads the body).
+    `faults[method, path]` is a list of what happens to the next requests instead: a status, a Refusal, `reset`, `slow` (answers
+    after a second), `silent` (never answers), `corrupt` (flips a byte of the answer), `cut` (hangs up in the middle), `unread`
+    (507 before it reads the body), `lies` (says that it received other bytes), `leaves` (hangs up after an answer that did not
+    announce it), `stale` (resets a connection that was used before, nothing on a new one).
     """
 
     daemon_threads = True
@@ -56,7 +83,15 @@ class ObjectServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.parts: dict[str, dict[int, bytes]] = collections.defaultdict(dict)
         self.faults: dict[tuple[str, str], list[Any]] = collections.defaultdict(list)
-        self.seen: list[tuple[str, str, int | str]] = []
+        self.seen: list[tuple[str, str, Any]] = []
+        self.ranges: list[tuple[int, int]] = []
+        """First and last byte of every GET."""
+        self.connections = 0
+        self.always: Any = None
+        """A fault that happens to every request for which none is planned."""
+        self.open = threading.Event()
+        """While it is not set, no part is taken in."""
+        self.open.set()
         self.speed = 0.0
         """Bytes per second of every request; 0: no limit."""
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -72,6 +107,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     server: ObjectServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        """Count the connection."""
+        super().setup()
+        self.server.connections += 1
+        self.requests = 0
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -83,13 +125,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "unread":
             return self._refuse(507)
         body = self._read_body()
-        if fault is not None:
-            return self._act(fault, body)
+        self.server.open.wait(30)
+        if fault not in (None, "lies", "leaves"):
+            return self._act(fault)
         md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
         if self.headers["ETag"] != md5 or self.headers["X-Signed"] != "yes":
             return self._refuse(422)
         self.server.parts[artifact][int(number)] = body
-        return self._answer(201, b"", {"ETag": f'"{md5}"'})
+        self._answer(201, b"", {"ETag": f'"{"0" * 32 if fault == "lies" else md5}"'})
+        self.close_connection = fault == "leaves"
+        return None
 
     def _read_body(self) -> bytes:
         left, pieces = int(self.headers["Content-Length"]), []
@@ -106,6 +151,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         span = RANGE.fullmatch(self.headers["Range"] or "")
         assert span, "the agent fetches parts by Range"
         first, last = int(span[1]), int(span[2])
+        self.server.ranges.append((first, last))
         fault = self._fault(artifact)
         if isinstance(fault, int):
             return self._refuse(fault)
@@ -130,19 +176,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._answer(206, body, headers)
 
     def _fault(self, path: str) -> Any:
+        self.requests += 1
         planned = self.server.faults[self.command, path]
-        fault = planned.pop(0) if planned else None
+        fault = planned.pop(0) if planned else self.server.always
+        if fault == "stale":
+            fault = "reset" if self.requests > 1 else None
         self.server.seen.append((self.command, path, fault or 0))
         return fault
 
-    def _act(self, fault: Any, body: bytes) -> None:
+    def _act(self, fault: Any) -> None:
         if fault == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
             self.close_connection = True
+        elif fault == "silent":
+            self.rfile.read(1)  # until the other end has gone
+            self.close_connection = True
         elif fault == "slow":
             time.sleep(1.0)
             self._refuse(503)
+        elif isinstance(fault, Refusal):
+            text = f"<Error><Code>{fault.code}</Code><Message>signature=SECRET</Message></Error>"
+            self._answer(fault.status, text.encode(), {"Retry-After": fault.retry_after} if fault.retry_after else {})
         else:
             self._refuse(fault)
 
@@ -161,12 +216,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 time.sleep(65536 / self.server.speed)
 
 
+@contextlib.contextmanager
+def serving(server: ObjectServer) -> Iterator[ObjectServer]:
+    """Run a server for as long as the block."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 @pytest.fixture
 def objects() -> Iterator[ObjectServer]:
     """An empty object server."""
-    server = ObjectServer()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving(ObjectServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def others() -> Iterator[ObjectServer]:
+    """A second one."""
+    with serving(ObjectServer()) as server:
+        yield server

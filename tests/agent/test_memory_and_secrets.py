@@ -13,8 +13,8 @@ import pytest
 
 from include.proven import agent_client
 from include.proven.agent import protocol
-from tests.agent.jobs import Keys, backup_job, restore_job
-from tests.agent.object_server import ObjectServer
+from tests.agent.jobs import STORE, Keys, backup_job, restore_job
+from tests.agent.object_server import ObjectServer, Signers
 from tests.servers.databases import DatabaseServer
 
 LIMIT = 256 * 1024 * 1024
@@ -35,14 +35,19 @@ def small(mariadb_source: DatabaseServer) -> Iterator[DatabaseServer]:
 
 
 def test_memory_stays_below_256_mib_with_real_part_sizes(
-    small: DatabaseServer, objects: ObjectServer, keys: Keys, tmp_path: pathlib.Path
+    small: DatabaseServer, objects: ObjectServer, others: ObjectServer, keys: Keys, tmp_path: pathlib.Path
 ) -> None:
+    """With two stores, of which one is slower."""
+    others.speed = 200e6
+    stores = [{**STORE, "name": name} for name in ("store", "other")]
+    signers = Signers({"store": objects.signer, "other": others.signer})
     dump = tmp_path / "big-dump"
     dump.write_text(BIG_DUMP)
     dump.chmod(0o755)
     tools = {**small.tools, "dump": [str(dump), *small.tools["dump"][1:]]}
-    sizes = {"part_bytes": protocol.PART_BYTES, "compression_level": 1}
-    result = agent_client.run(backup_job(small.endpoint, tools, keys, **sizes), signer=objects.signer)  # type: ignore[arg-type] # a copy
+    changes = {"part_bytes": protocol.PART_BYTES, "compression_level": 1, "stores": stores}
+    result = agent_client.run(backup_job(small.endpoint, tools, keys, **changes), signer=signers)  # type: ignore[arg-type] # a copy
+    assert objects.whole("dump.sql.zst.gpg") == others.whole("dump.sql.zst.gpg")
     assert len(next(one["parts"] for one in result["artifacts"] if one["role"] == "dump")) >= SIZE // protocol.PART_BYTES
     restored = agent_client.run(restore_job(result, objects, keys, small.tools, None, str(tmp_path / "plain.sql")))
     assert restored["plain_bytes"] > SIZE
