@@ -14,7 +14,7 @@ from .protocol import CopyArtifact, CopyJob
 from .reading import Part, PartReader
 from .throttle import Throttle
 from .urls import Urls
-from .workers import do_each
+from .workers import count_threads, do_each
 
 
 def run(job: CopyJob, context: Context) -> dict[str, Any]:
@@ -38,7 +38,8 @@ class Copy:
         self._target = target["name"]
         self._urls = urls
         self._meter = meter
-        self._threads = source["parallel"] + target["parallel"]
+        # One more than the slower store takes: it never waits, and what a kill loses of the other one's work is small.
+        self._threads = max(source["parallel"], target["parallel"]) + 1
         self._buffers = Buffers(self._threads)
         self._reads = threading.Semaphore(source["parallel"])
         self._writes = threading.Semaphore(target["parallel"])
@@ -50,7 +51,8 @@ class Copy:
         reader, halt = PartReader(artifact, self._source, self._urls, self._read_throttle), Halt()
         missing = set(artifact["missing"])
         parts = [part for part in reader.parts if part["number"] in missing]
-        do_each(parts, lambda part: self._carry(reader, part, halt), threads=self._threads, halt=halt)
+        threads = count_threads(self._threads, len(parts))
+        do_each(parts, lambda part: self._carry(reader, part, halt), threads=threads, halt=halt)
 
     def _carry(self, reader: PartReader, part: Part, halt: Halt) -> None:
         buffer = self._buffers.take(part["bytes"])

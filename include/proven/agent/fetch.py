@@ -15,7 +15,7 @@ from .progress import Meter
 from .protocol import FetchJob
 from .reading import Part, PartReader
 from .throttle import Throttle
-from .workers import do_each
+from .workers import count_threads, do_each
 
 
 def run(job: FetchJob, context: Context) -> dict[str, Any]:
@@ -49,7 +49,8 @@ class Fetch:
     def bring(self, landing: Landing, parts: list[Part]) -> None:
         """Fetch those parts of one artifact. Raise AgentError: integrity if one is not what was uploaded."""
         reader, halt = PartReader(landing.artifact, self._store["name"], self._urls, self._throttle), Halt()
-        do_each(parts, lambda part: self._bring(landing, reader, part, halt), threads=self._store["parallel"], halt=halt)
+        threads = count_threads(self._store["parallel"], len(parts))
+        do_each(parts, lambda part: self._bring(landing, reader, part, halt), threads=threads, halt=halt)
 
     def _bring(self, landing: Landing, reader: PartReader, part: Part, halt: Halt) -> None:
         buffer = self._buffers.take(part["bytes"])

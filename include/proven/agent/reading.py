@@ -38,6 +38,8 @@ class PartReader:
 
     def fill(self, part: Part, start: int, into: memoryview) -> None:
         """Fill `into` with what a part has from its byte `start` on; it counts only after `settle`."""
+        if not into:
+            return  # no range is empty
         request = self._request
 
         def renew() -> dict[str, Any]:

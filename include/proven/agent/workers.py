@@ -9,6 +9,13 @@ from typing import TypeVar
 from .halt import Halt
 
 T = TypeVar("T")
+SHARE = 4
+"""At most one of so many items is under way at once: a kill loses no more of the work than that."""
+
+
+def count_threads(most: int, items: int) -> int:
+    """Return how many threads, `most` or fewer, may share so many items."""
+    return max(1, min(most, items // SHARE))
 
 
 def do_each(items: Iterable[T], work: Callable[[T], object], *, threads: int, halt: Halt) -> None:

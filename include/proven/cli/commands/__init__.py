@@ -1,5 +1,20 @@
 """One module a command: its docstring is its help, `add_arguments` its arguments, `run` returns the exit status."""
 
-from include.proven.cli.commands import backup, check, demo, down, drill, listing, restore, rotate, sandboxes, show, sweep, up
+from include.proven.cli.commands import (
+    backup,
+    check,
+    copy,
+    demo,
+    down,
+    drill,
+    fetch,
+    listing,
+    restore,
+    rotate,
+    sandboxes,
+    show,
+    sweep,
+    up,
+)
 
-ALL = (demo, up, down, check, listing, show, backup, drill, restore, sandboxes, sweep, rotate)
+ALL = (demo, up, down, check, listing, show, backup, drill, restore, copy, fetch, sandboxes, sweep, rotate)

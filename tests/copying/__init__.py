@@ -1,0 +1,1 @@
+"""Recovery points that go from one store to another, or into a folder."""
