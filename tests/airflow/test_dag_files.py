@@ -13,11 +13,14 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 DAGS = pathlib.Path(__file__).parents[2] / "dags"
 DATABASES = ("shop", "ods", "ods_easy")
+SEVERAL = "ods_easy"
+"""The database with several stores."""
 EVERY_DAG = {"fire_drill", *(f"backup__{name}" for name in DATABASES), *(f"drill__{name}" for name in DATABASES)}
 
 
 def write_fleet(folder: pathlib.Path) -> dict[str, object]:
     """Return a fleet of three databases; nothing it names is there, for nothing may be needed to load a DAG."""
+    store = {"kind": "swift", "connection": "nowhere", "container": "proven"}
     database = {
         "connection": "nowhere",
         "engine": "mariadb",
@@ -33,10 +36,14 @@ def write_fleet(folder: pathlib.Path) -> dict[str, object]:
     return {
         "version": 1,
         "gnupg": {"home": str(folder), "recipients": ["a@proven.invalid"], "signer": "a@proven.invalid"},
-        "stores": {"swift": {"kind": "swift", "connection": "nowhere", "container": "proven"}},
+        "stores": {"swift": store, "far": store},
         "sandboxes": {"local": {"kind": "local"}, "roomy": {"kind": "local", "directory": str(folder / "roomy")}},
         "pages": {"routes": {"oncall": {"kind": "pagerduty", "connection": "nowhere"}}},
-        "databases": {name: {**database, "schedule": None if name == "ods" else "0 2 * * *"} for name in DATABASES},
+        "databases": {
+            "shop": database,
+            "ods": {**database, "schedule": None},
+            SEVERAL: {**database, "stores": ["swift", "far"]},
+        },
     }
 
 
@@ -94,7 +101,16 @@ def test_rules_of_every_dag(dag: DAG) -> None:
 def test_every_task_has_a_time_limit_and_one_try(dag: DAG) -> None:
     for task in dag.tasks:
         assert isinstance(task.execution_timeout, datetime.timedelta), task.task_id
-        assert task.retries == 0, task.task_id
+        assert task.retries == (3 if task.task_id == "complete_copies" else 0), task.task_id
+
+
+def test_only_a_database_of_several_stores_has_copies_to_complete(bag: DagBag) -> None:
+    having = {dag_id for dag_id, dag in bag.dags.items() if "complete_copies" in dag.task_ids}
+    assert having == {f"backup__{SEVERAL}"}
+    task = bag.dags[f"backup__{SEVERAL}"].get_task("complete_copies")
+    assert task.retry_exponential_backoff == 2.0, "a store that is down needs time"
+    assert not task.on_retry_callback, "a retry must not page"
+    assert task.execution_timeout == datetime.timedelta(hours=3)
 
 
 def test_the_fleets_time_limits_are_kept(bag: DagBag) -> None:
@@ -106,7 +122,7 @@ def test_the_fleets_time_limits_are_kept(bag: DagBag) -> None:
 
 def test_the_task_that_knows_the_error_pages_too(bag: DagBag) -> None:
     told = {task.task_id for dag in bag.dags.values() for task in dag.tasks if task.on_failure_callback}
-    assert told == {"back_up", "choose", "verdict", "destroy"}
+    assert told == {"back_up", "complete_copies", "choose", "verdict", "destroy"}
 
 
 def test_what_was_begun_is_cleared_away_and_decides_the_runs_colour(dag: DAG) -> None:
@@ -115,14 +131,24 @@ def test_what_was_begun_is_cleared_away_and_decides_the_runs_colour(dag: DAG) ->
     assert teardown.on_failure_fail_dagrun
     # Airflow counts only leaves: with that flag a task before the teardown is none, so its failure alone would stay green
     leaves = {task.task_id for task in dag.tasks if not task.downstream_task_ids}
-    assert leaves == ({"clear_up"} if dag.dag_id.startswith("backup") else {"destroy", "resolve_pages"})
+    if dag.dag_id.startswith("backup"):
+        assert leaves == {"clear_up", *(["complete_copies"] if dag.dag_id.endswith(SEVERAL) else [])}
+    else:
+        assert leaves == {"destroy", "resolve_pages"}
+
+
+def test_copies_can_be_tried_again_without_another_backup(bag: DagBag) -> None:
+    """Who clears a task clears the setups that it is in the scope of: a new recovery point's id would be chosen."""
+    task = bag.dags[f"backup__{SEVERAL}"].get_task("complete_copies")
+    assert list(task.get_upstreams_only_setups_and_teardowns()) == []
 
 
 def test_the_form_offers_what_the_fleet_has(bag: DagBag) -> None:
     params = bag.dags["fire_drill"].params
     assert params.get_param("database").schema["enum"] == sorted(DATABASES)
     assert params.get_param("sandbox").schema["enum"][1:] == ["local", "roomy"]
-    for name in ("database", "recovery_point", "sandbox", "keep_on_failure"):
+    assert params.get_param("store").schema["enum"][1:] == ["far", "swift"]
+    for name in ("database", "recovery_point", "store", "sandbox", "keep_on_failure"):
         assert {"title", "description_md"} <= set(params.get_param(name).schema), name
 
 

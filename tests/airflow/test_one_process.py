@@ -29,9 +29,9 @@ def files(mariadb_source: DatabaseServer, make_fleet: MakeFleet) -> FleetFiles:
     return make_fleet(mariadb_source, schemas=[schema])
 
 
-def run_here(files: FleetFiles, *dags: str) -> subprocess.CompletedProcess[str]:
+def run_here(files: FleetFiles, *dags: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run DAGs as the demo does; what they tell its display is in `progress.jsonl`."""
-    airflow = LocalAirflow(files.folder / "state", environment=files.variables)
+    airflow = LocalAirflow(files.folder / "state", environment=files.variables | variables)
     airflow.prepare()
     paths = {"PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'plugins'}", "PROVEN_PROGRESS": str(files.folder / "progress.jsonl")}
     argv = [sys.executable, "-m", "proven_airflow.run_here", *dags]

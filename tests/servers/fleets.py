@@ -57,6 +57,20 @@ class FleetFiles:
         path.touch(mode=0o600)
         path.write_text(json.dumps(self.connections))
 
+    def add_store(self, name: str, **config: Any) -> None:
+        """Give every database another store, the last of its stores, and write it."""
+        self.document["stores"][name] = config
+        for database in self.document["databases"].values():
+            database["stores"].append(name)
+        self.write()
+
+    def add_swift(self, name: str, swift: Swift, **config: Any) -> str:
+        """Do `add_store` with a container of its own on `swift`, and return the container's name."""
+        container = f"t{secrets.token_hex(4)}"
+        self.connections[name] = swift_connection(swift)
+        self.add_store(name, kind="swift", connection=name, container=container, prefix="backups", **config)
+        return container
+
     def open(self, monkeypatch: pytest.MonkeyPatch) -> Installation:
         """Open the installation in this process."""
         for name, value in self.variables.items():
@@ -112,10 +126,9 @@ def make_fleet(
         source: DatabaseServer, *, name: str = "shop", endpoint: str = "http://127.0.0.1:9/", **database: Any
     ) -> FleetFiles:
         container = f"t{secrets.token_hex(4)}"
-        stored = swift.connection()
         connections = {
             "source": {"conn_type": "mysql", **_server(source)},
-            "swift": {"conn_type": "swift", "host": stored.host, "login": stored.login, "password": stored.password},
+            "swift": swift_connection(swift),
             "pager": {"conn_type": "http", "password": secrets.token_hex(16)},
         }
         document = {
@@ -132,6 +145,12 @@ def make_fleet(
         return files
 
     return make
+
+
+def swift_connection(swift: Swift) -> dict[str, Any]:
+    """Return a connection to Swift as a file of connections holds it."""
+    stored = swift.connection()
+    return {"conn_type": "swift", "host": stored.host, "login": stored.login, "password": stored.password}
 
 
 def _server(source: DatabaseServer) -> dict[str, Any]:
