@@ -104,6 +104,11 @@ class S3Store:
                 f"s3: commit object {upload.key}: it is not what was sent",
                 detail=f"sent {expected} bytes; stored {seen['ContentLength'] if seen else 'nothing'}",
             )
+        retention = s3_options.of_retention(self._config)
+        if retention and "ObjectLockMode" not in seen:
+            # Some servers forget, when an upload is completed, with what it was begun.
+            with self._client.request(f"lock object {upload.key}") as s3:
+                s3.put_object_retention(**self._name(upload.key), Retention=retention)
 
     def abort_upload(self, upload: Upload) -> None:
         """Remove every part of an upload that was not committed. No error if there is nothing."""

@@ -106,7 +106,8 @@ def connect(settings: connections.Connection, bucket: str, *, retries: int) -> A
             detail=str(error),
             hint="Its extra holds a URL as `endpoint_url`, https://s3.example.com, and boto3's settings in `config_kwargs`.",
         ) from error
-    client.meta.events.register("before-sign.s3.DeleteObjects", _add_md5)
+    for operation in ("DeleteObjects", "PutObjectRetention"):
+        client.meta.events.register(f"before-sign.s3.{operation}", _add_md5)
     return client
 
 
@@ -126,6 +127,6 @@ def _config(endpoint: str | None, bucket: str, retries: int) -> botocore.config.
 
 
 def _add_md5(request: Any, **_: Any) -> None:
-    """Give the one request whose checksum boto3 alone computes the one that every server knows."""
+    """Give a request whose checksum boto3 itself chooses the one that every server knows."""
     digest = hashlib.md5(request.body, usedforsecurity=False).digest()
     request.headers["Content-MD5"] = base64.b64encode(digest).decode()

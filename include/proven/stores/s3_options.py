@@ -19,6 +19,12 @@ def of_record(config: model.S3Store, *, keep: bool) -> dict[str, Any]:
     return _encryption(config) | (_lock(config) if keep else {})
 
 
+def of_retention(config: model.S3Store) -> dict[str, Any]:
+    """Return the same lock as what is said of an object that exists; nothing if there is none."""
+    lock = _lock(config)
+    return {"Mode": lock["ObjectLockMode"], "RetainUntilDate": lock["ObjectLockRetainUntilDate"]} if lock else {}
+
+
 def _encryption(config: model.S3Store) -> dict[str, Any]:
     kind = {"ServerSideEncryption": config.encryption} if config.encryption else {}
     return kind | ({"SSEKMSKeyId": config.kms_key} if config.kms_key else {})
