@@ -13,19 +13,23 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
+import pydantic
 import pytest
 
-from include.proven import errors
+from include.proven import backup, errors, restore
 from include.proven.agent.errors import AgentError
 from include.proven.fleet import model
-from include.proven.stores import disk
+from include.proven.stores import disk, open_store
 from include.proven.stores.contract import OutgoingPart, SignedRequest, Store, Upload, locate
 from include.proven.stores.directory import DirectoryStore
+from tests.servers.databases import DatabaseServer
+from tests.servers.fleets import MakeFleet
 from tests.stores import agent_side
 from tests.stores.beds import Ability
 from tests.stores.conformance import ARTIFACT, StoreConformance
+from tests.stores.damage import flip_bit
 from tests.stores.uploading import describe, describe_all, make_pieces, store_artifact, upload
 
 NOBODY = 65534
@@ -92,6 +96,41 @@ def mount(tmp_path: pathlib.Path) -> Iterator[Callable[[str], pathlib.Path]]:
 
 class TestDirectory(StoreConformance):
     """A directory keeps what every store promises."""
+
+
+def test_store_opens_from_the_fleet_file(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "disk").mkdir()
+    config = pydantic.TypeAdapter[model.Store](model.Store).validate_python(
+        {"kind": "directory", "path": "disk"}, context={"folder": tmp_path}
+    )
+    store = open_store("mine", config, no_connection)
+    store.check()
+    store.put_record("shop/a", b"x")
+    assert store.name == "mine"
+    assert (tmp_path / "disk/shop/a").read_bytes() == b"x"
+
+
+def no_connection(name: str) -> NoReturn:
+    """Fail: a directory has no connection."""
+    pytest.fail(f"asked for connection {name}")
+
+
+def test_restore_of_a_damaged_file_names_the_part(
+    mariadb_source: DatabaseServer, make_fleet: MakeFleet, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, out = tmp_path / "disk", tmp_path / "out"
+    path.mkdir()
+    fleet = make_fleet(mariadb_source, schemas=[mariadb_source.fresh_schema()])
+    fleet.document["stores"]["swift"] = {"kind": "directory", "path": str(path)}
+    fleet.write()
+    installation = fleet.open(monkeypatch)
+    manifest = backup.take_backup(installation, "shop", backup.new_id()).manifest
+    assert len(restore.write_sql(installation, manifest, out / "whole", store="swift")) == 3
+    dump = path / f"shop/{manifest.recovery_point}/dump.sql.zst.gpg"
+    content = dump.read_bytes()
+    dump.write_bytes(content[:-100] + flip_bit(content[-100:]))
+    with pytest.raises(errors.IntegrityError, match=r"dump\.sql\.zst\.gpg part 1 from swift: checksum mismatch"):
+        restore.write_sql(installation, manifest, out / "damaged", store="swift")
 
 
 def test_layout_is_the_documented_one(bed: DirectoryBed) -> None:
