@@ -31,7 +31,7 @@ def everything(store: Store) -> list[tuple[str, object]]:
     return [(stored.key, stored.modified_at) for stored in store.list_objects("shop")]
 
 
-@pytest.mark.parametrize(("source", "target"), [("swift", "disk"), ("disk", "swift")])
+@pytest.mark.parametrize(("source", "target"), [("swift", "disk"), ("disk", "swift"), ("swift", "s3"), ("s3", "disk")])
 def test_a_copy_is_drilled_to_proven(source: str, target: str, files: FleetFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     files.document["databases"]["shop"]["stores"] = [source]
     files.write()

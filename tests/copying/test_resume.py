@@ -20,6 +20,7 @@ from tests.agent import processes
 from tests.copying.points import NAME, put_noise
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.fleets import CHECKOUT, FleetFiles
+from tests.servers.s3 import S3
 from tests.servers.swift import Swift
 
 SIZE = 64 * 1024 * 1024
@@ -31,21 +32,41 @@ AT_MOST = SIZE * 4 / 3
 Kill = Callable[["Controller"], None]
 
 
-@pytest.fixture
-def wire(swift: Swift) -> Iterator[FaultProxy]:
-    """A proxy before Swift that does nothing but count."""
-    with FaultProxy(swift.server.url, seed=0, share=0) as proxy:
-        yield proxy
+@dataclasses.dataclass
+class Wires:
+    """Proxies before Swift and S3 that do nothing but count."""
+
+    swift: FaultProxy
+    s3: FaultProxy
+
+    def up(self) -> int:
+        """Return how many bytes of artifacts were sent to the servers, whether or not they have kept them."""
+        counts = [*self.swift.bytes_up.items(), *self.s3.bytes_up.items()]
+        return sum(count for path, count in counts if NAME in path)
+
+    def down(self) -> int:
+        """Return how many bytes of artifacts came from Swift."""
+        return sum(count for path, count in self.swift.bytes_down.items() if NAME in path)
 
 
 @pytest.fixture
-def files(files: FleetFiles, swift: Swift, wire: FaultProxy) -> FleetFiles:
-    """The store `far` is another container of Swift, slow, over the wire that counts."""
-    stores, host = files.document["stores"], swift.connection().host
-    files.connections["far"] = {**files.connections["swift"], "host": host.replace(swift.server.url, wire.url)}
-    slow = {"connection": "far", "container": f"{files.container}far", "bandwidth_limit": SLOWLY}
-    stores["far"] = {**stores["swift"], **slow}
-    stores["disk"]["bandwidth_limit"] = SLOWLY
+def wires(swift: Swift, moto: S3) -> Iterator[Wires]:
+    """Nothing has passed yet."""
+    with FaultProxy(swift.server.url, seed=0, share=0) as one, FaultProxy(moto.endpoint_url, seed=0, share=0) as other:
+        yield Wires(one, other)
+
+
+@pytest.fixture
+def files(files: FleetFiles, swift: Swift, moto: S3, wires: Wires) -> FleetFiles:
+    """The stores `far` (Swift), `far_s3` and `disk` are slow; the first two lie behind the wires that count."""
+    stores, near = files.document["stores"], files.connections
+    host = swift.connection().host.replace(swift.server.url, wires.swift.url)
+    extra = dict(moto.connection(endpoint_url=wires.s3.url).extra)
+    files.connections |= {"far": {**near["swift"], "host": host}, "far_s3": {**near["s3"], "extra": extra}}
+    stores["far"] = {**stores["swift"], "connection": "far", "container": f"{files.container}far"}
+    stores["far_s3"] = {**stores["s3"], "connection": "far_s3"}
+    for name in ("far", "far_s3", "disk"):
+        stores[name]["bandwidth_limit"] = SLOWLY
     files.write()
     return files
 
@@ -113,38 +134,36 @@ def kill_agent(running: Controller) -> None:
     assert "run it again, and it goes on from there" in error["hint"]
 
 
-@pytest.mark.parametrize("kill", [kill_controller, kill_agent])
+@pytest.mark.parametrize(("kill", "target"), [(kill_controller, "far"), (kill_agent, "far"), (kill_controller, "far_s3")])
 def test_a_copy_goes_on_where_it_was(
-    kill: Kill, start: Callable[..., Controller], opened: Installation, wire: FaultProxy
+    kill: Kill, target: str, start: Callable[..., Controller], opened: Installation, wires: Wires
 ) -> None:
     point = put_noise(opened, "swift", SIZE, PART).recovery_point
-    first = start("copy", point, "swift", "far")
+    first = start("copy", point, "swift", target)
     first.wait_for_half()
     kill(first)
-    assert opened.catalog("shop", "far").recovery_points("shop") == []
-    assert sent_parts(wire) < SIZE
+    assert opened.catalog("shop", target).recovery_points("shop") == []
+    assert wires.up() < SIZE
 
-    copied = start("copy", point, "swift", "far").finish()
+    copied = start("copy", point, "swift", target).finish()
     assert copied["sent_bytes"] + copied["held_bytes"] == SIZE
-    assert SIZE <= sent_parts(wire) < AT_MOST
-    assert opened.catalog("shop", "far").recovery_points("shop") == [point]
+    assert SIZE <= wires.up() < AT_MOST
+    assert opened.catalog("shop", target).recovery_points("shop") == [point]
 
 
-def test_a_copy_to_a_disk_goes_on_where_it_was(
-    start: Callable[..., Controller], opened: Installation, wire: FaultProxy
-) -> None:
+def test_a_copy_to_a_disk_goes_on_where_it_was(start: Callable[..., Controller], opened: Installation, wires: Wires) -> None:
     point = put_noise(opened, "far", SIZE, PART).recovery_point
     first = start("copy", point, "far", "disk")
     first.wait_for_half()
     kill_controller(first)
     copied = start("copy", point, "far", "disk").finish()
     assert copied["sent_bytes"] + copied["held_bytes"] == SIZE
-    assert SIZE <= sum(wire.bytes_down.values()) < AT_MOST
+    assert SIZE <= wires.down() < AT_MOST
 
 
 @pytest.mark.parametrize("kill", [kill_controller, kill_agent])
 def test_a_fetch_goes_on_where_it_was(
-    kill: Kill, start: Callable[..., Controller], opened: Installation, wire: FaultProxy, tmp_path: pathlib.Path
+    kill: Kill, start: Callable[..., Controller], opened: Installation, wires: Wires, tmp_path: pathlib.Path
 ) -> None:
     point, folder = put_noise(opened, "far", SIZE, PART).recovery_point, tmp_path / "fetched"
     first = start("fetch", point, "far", str(folder))
@@ -154,10 +173,5 @@ def test_a_fetch_goes_on_where_it_was(
 
     fetched = start("fetch", point, "far", str(folder)).finish()
     assert fetched["fetched_bytes"] + fetched["held_bytes"] == SIZE
-    assert SIZE <= sum(wire.bytes_down.values()) < AT_MOST
+    assert SIZE <= wires.down() < AT_MOST
     assert {path.name for path in folder.iterdir()} == {NAME, "manifest.json", "manifest.json.asc"}
-
-
-def sent_parts(wire: FaultProxy) -> int:
-    """Return how many bytes of parts came over the wire, whether or not the server has kept them."""
-    return sum(count for path, count in wire.bytes_up.items() if "_segments/" in path)
