@@ -244,7 +244,7 @@ class Database(Model):
     objectives: Objectives
     """What was promised; a drill measures it."""
     stores: Annotated[list[Name], pydantic.Field(min_length=1), pydantic.AfterValidator(require_different)]
-    """Those of `stores` where each recovery point goes, all in one pass. The first also keeps the record of open pages."""
+    """Those of `stores` where each recovery point goes, all in one pass. Where any will do, the first is asked first."""
     sandbox: Name
     """One of `sandboxes`: where they are restored."""
     schemas: Annotated[list[Text], pydantic.Field(min_length=1)] | None = None
