@@ -56,10 +56,6 @@ class Installation:
         """Open the catalog of one store: of that name, or the first that the database's recovery points go to."""
         return Catalog(self.store(store or self.database(database).stores[0]), self.keyring)
 
-    def catalogs(self, database: str) -> dict[str, Catalog]:
-        """Open the catalogs of all stores that a database's recovery points go to, by the store's name."""
-        return {name: self.catalog(database, name) for name in self.database(database).stores}
-
     def sandbox(self, name: str) -> Sandbox:
         """Open the sandbox of that name in the fleet."""
         return sandboxes.open_sandbox(name, self.fleet.sandboxes[name], self.fleet.tools)

@@ -9,7 +9,10 @@ STEP_TIME_LIMIT = datetime.timedelta(minutes=15)
 """For steps whose work does not grow with the data; the others carry the fleet's limits."""
 
 COPY_RETRIES: dict[str, Any] = {"retries": 3, "retry_exponential_backoff": 2.0}
-"""A store that was down gets time to come back: after about 5, 10 and 20 minutes (Airflow's `default_task_retry_delay`)."""
+"""A store that was down gets time to come back: 5 to 10 minutes, then 10 to 20, then 20 to 40.
+
+The first is Airflow's `[core] default_task_retry_delay`, and how much is added to each follows from the run.
+"""
 
 
 def dag_arguments(owner: str) -> dict[str, Any]:
