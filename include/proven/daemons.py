@@ -54,6 +54,12 @@ def start_daemon(name: str, argv: Sequence[str], *, environment: Mapping[str, st
     return Daemon(name=name, pid=process.pid, started=seen.started if seen else 0)
 
 
+def identify(name: str, pid: int) -> Daemon | None:
+    """Given a process id, return that process under a name of ours, or None if there is none."""
+    seen = _read_stat(pid)
+    return None if seen is None or seen.state in "ZX" else Daemon(name=name, pid=pid, started=seen.started)
+
+
 def is_alive(daemon: Daemon) -> bool:
     """Say whether this very process still runs (a zombie does not, nor does another process that got its pid)."""
     _reap(daemon.pid)
@@ -61,14 +67,14 @@ def is_alive(daemon: Daemon) -> bool:
     return seen is not None and seen.state not in "ZX" and seen.started == daemon.started
 
 
-def stop_daemons(daemons: Sequence[Daemon], *, grace_seconds: float) -> None:
+def stop_daemons(daemons: Sequence[Daemon], *, grace_seconds: float, request: signal.Signals = signal.SIGTERM) -> None:
     """Ask every daemon to end, wait `grace_seconds` for all of them together, then kill what is left of their sessions.
 
-    Raise ToolError, naming the pids, if something survives that.
+    `request` is the signal that asks. Raise ToolError, naming the pids, if something survives that.
     """
     for daemon in daemons:
         if is_alive(daemon):
-            _signal(daemon.pid, signal.SIGTERM)
+            _signal(daemon.pid, request)
     grace_ends = time.monotonic() + grace_seconds
     while any(is_alive(daemon) for daemon in daemons) and time.monotonic() < grace_ends:
         time.sleep(POLL_SECONDS)

@@ -81,6 +81,23 @@ def choose_uid(name: str) -> int | None:
     return LOWEST_UID + digest % (HIGHEST_UID - LOWEST_UID + 1)
 
 
+def as_user(uid: int | None, gid: int | None = None) -> list[str]:
+    """Return what to put before an argv so that the program runs as that user, without any privilege. None is ourselves.
+
+    `gid` is the user's group; by default the one of the same number.
+    """
+    if uid is None:
+        return []
+    user = [
+        f"--reuid={uid}",
+        f"--regid={uid if gid is None else gid}",
+        "--clear-groups",
+        "--no-new-privs",
+        "--bounding-set=-all",
+    ]
+    return [find_program("setpriv", []), *user, "--"]
+
+
 def choose_port() -> int:
     """Return a TCP port of the loopback that is free now, chosen by the kernel."""
     with sockets.socket() as probe:
@@ -250,9 +267,7 @@ class ServerProcess:
 
     def _run(self, argv: list[str]) -> subprocess.Popen[bytes]:
         program = [find_program(argv[0], self.tools), *argv[1:]]
-        if self.uid is not None:
-            user = [f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
-            program = [find_program("setpriv", []), *user, "--", *program]
+        program = [*as_user(self.uid), *program]
         if self.port is None:
             program = [*without_network(), *program]
         path = os.pathsep.join([os.environ.get("PATH", os.defpath), SBIN])

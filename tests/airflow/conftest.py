@@ -57,9 +57,11 @@ def house(
     with contextlib.ExitStack() as stack:
         pager = stack.enter_context(running_pager())
         sandboxes = stack.enter_context(tempfile.TemporaryDirectory(prefix="proven-sandboxes-", dir="/var/tmp"))
+        state = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="proven-airflow-", dir="/var/tmp")))
+        state.chmod(0o711)
         files = make_house_fleet(folder, mariadb_source, swift, gpg_home, pager, pathlib.Path(sandboxes))
         stack.enter_context(pytest.MonkeyPatch.context()).setenv("PROVEN_CONNECTIONS", files.variables["PROVEN_CONNECTIONS"])
-        airflow = LocalAirflow(folder / "state", environment=files.variables | SETTINGS)
+        airflow = LocalAirflow(state, environment=files.variables | SETTINGS)
         watchman = Watchman(airflow)
         stack.callback(watchman.stop)
         stack.callback(airflow.stop)

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from include.proven.catalog import Catalog
 from include.proven.installation import open_installation
-from include.proven.local_airflow.api import AirflowApiError
 from include.proven.local_airflow.home import LocalAirflow
 from include.proven.proof.verdict import Verdict
 from tests.servers.databases import DatabaseServer
@@ -22,7 +21,6 @@ from tests.servers.swift import Swift
 
 END = {"success", "failed"}
 QUIET_SECONDS = 6.0
-RETRIES = 5
 T = TypeVar("T")
 
 
@@ -63,14 +61,7 @@ class House:
         return open_installation(self.files.folder / "fleet.yaml").catalog(database)
 
     def call(self, method: Any, path: str, body: Any = None) -> Any:
-        """Call the REST API. Airflow on SQLite answers 500 when two of its components write at once: then ask again."""
-        for _ in range(RETRIES):
-            try:
-                return self.airflow.api(method, path, body)
-            except AirflowApiError as error:
-                if error.status != 500 or "Database error" not in error.detail:
-                    raise
-                time.sleep(1)
+        """Call the REST API."""
         return self.airflow.api(method, path, body)
 
     def pause(self, dag: str, *, paused: bool = True) -> None:

@@ -32,10 +32,9 @@ def files(mariadb_source: DatabaseServer, make_fleet: MakeFleet) -> FleetFiles:
 def run_here(files: FleetFiles, *dags: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run DAGs as the demo does; what they tell its display is in `progress.jsonl`."""
     airflow = LocalAirflow(files.folder / "state", environment=files.variables | variables)
-    airflow.prepare()
     paths = {"PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'plugins'}", "PROVEN_PROGRESS": str(files.folder / "progress.jsonl")}
     argv = [sys.executable, "-m", "proven_airflow.run_here", *dags]
-    environment = airflow.environment() | paths
+    environment = airflow.prepare() | paths
     return subprocess.run(argv, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import signal
 import socket
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 
@@ -19,11 +21,20 @@ from include.proven.local_airflow.home import LocalAirflow
 
 
 @pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
-    started = LocalAirflow(tmp_path_factory.mktemp("state"))
-    started.start()
-    yield started
-    started.stop()
+def airflow() -> Iterator[LocalAirflow]:
+    with state_directory() as state:
+        started = LocalAirflow(state)
+        started.start()
+        yield started
+        started.stop()
+
+
+@contextlib.contextmanager
+def state_directory() -> Iterator[pathlib.Path]:
+    """Where the account that PostgreSQL runs as may enter; pytest's own directories are closed to others."""
+    with tempfile.TemporaryDirectory(prefix="proven-state-", dir="/var/tmp") as state:
+        pathlib.Path(state).chmod(0o711)
+        yield pathlib.Path(state)
 
 
 def test_all_four_components_are_healthy_when_start_returns(airflow: LocalAirflow) -> None:
@@ -76,14 +87,23 @@ def test_another_process_finds_it_and_a_second_start_changes_nothing(airflow: Lo
     assert other.url == airflow.url
 
 
+def test_a_killed_database_is_noticed_and_the_next_start_has_the_same_data(airflow: LocalAirflow) -> None:
+    airflow.api("POST", "/api/v2/variables", {"key": "kept", "value": "over a crash"})
+    time.sleep(1)  # a commit is on disk half a second later
+    before = airflow.pids()
+    os.kill(before["postgres"], signal.SIGKILL)
+    _wait_for_the_end(airflow)
+    airflow.start()
+    assert airflow.running()
+    assert not set(before.values()) & set(airflow.pids().values())
+    assert airflow.api("GET", "/api/v2/variables/kept")["value"] == "over a crash"
+
+
 def test_after_a_crash_it_is_not_running_and_stop_leaves_no_process(airflow: LocalAirflow) -> None:
     workers = [pid for pid in _processes(airflow) if pid not in airflow.pids().values()]
     assert len(workers) > 3
     os.kill(airflow.pids()["scheduler"], signal.SIGKILL)  # its pre-forked workers are orphans now
-    deadline = time.monotonic() + 5
-    while airflow.running() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not airflow.running()
+    _wait_for_the_end(airflow)
     assert airflow.stop()
     assert _processes(airflow) == []
     assert not [pid for pid in workers if _state(pid) not in "Z-"]
@@ -108,23 +128,34 @@ def test_a_port_that_is_taken_is_named(tmp_path: pathlib.Path) -> None:
             LocalAirflow(tmp_path, port=port).start()
 
 
-def test_a_component_that_ends_while_starting_is_told_with_the_end_of_its_log(tmp_path: pathlib.Path) -> None:
-    broken = LocalAirflow(tmp_path, environment={"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////nowhere/airflow.db"})
-    with pytest.raises(errors.ToolError, match="airflow db migrate: exit status 1") as caught:
-        broken.start()
-    assert "unable to open database file" in caught.value.detail
-    assert _processes(broken) == []
+def test_what_fails_while_starting_is_told_with_the_end_of_its_log_and_nothing_is_left() -> None:
+    with state_directory() as state:
+        broken = LocalAirflow(state, environment={"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////nowhere/airflow.db"})
+        with pytest.raises(errors.ToolError, match="airflow db migrate: exit status 1") as caught:
+            broken.start()
+        assert "unable to open database file" in caught.value.detail
+        assert _processes(broken) == []
+
+
+def _wait_for_the_end(airflow: LocalAirflow) -> None:
+    """Wait until one of the daemons has ended."""
+    deadline = time.monotonic() + 5
+    while airflow.running() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not airflow.running()
 
 
 def _processes(airflow: LocalAirflow) -> list[int]:
-    """Every process with this Airflow's home in its environment, or of a component's session."""
+    """Every process with this Airflow's home in its environment, of a component's session, or at work in its database."""
     mark, leaders, found = str(airflow.home).encode(), set(airflow.pids().values()), []
+    data = airflow.home.parent / "postgres/data"
     for entry in pathlib.Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
             state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-            if state != "Z" and (int(session) in leaders or mark in (entry / "environ").read_bytes()):
+            ours = mark in (entry / "environ").read_bytes() or (entry / "cwd").readlink() == data
+            if state != "Z" and (int(session) in leaders or ours):
                 found.append(int(entry.name))
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue

@@ -57,7 +57,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> home.LocalAirflow:
 def web(airflow: home.LocalAirflow) -> Iterator[str]:
     """Airflow's web server; the value is its address."""
     argv = [sys.executable, "-m", "airflow", "api-server"]
-    process = subprocess.Popen(argv, env=airflow.environment(), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(argv, env=airflow.prepare(), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 120
         while not answers(airflow.url):
@@ -89,7 +89,7 @@ def test_one_failure_is_one_incident_with_its_reason_and_its_runbook(airflow: ho
     path = f"{ROOT}:{ROOT / 'plugins'}"
     program = subprocess.run(
         [sys.executable, ROOT / "tests" / "pages" / "failing_dag.py"],
-        env=airflow.environment() | own | {"PYTHONPATH": path},
+        env=airflow.prepare() | own | {"PYTHONPATH": path},
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,19 +1,17 @@
-"""A local Airflow of this checkout: its environment, and its four components as daemons.
+"""A local Airflow of this checkout: its four components and their PostgreSQL as daemons.
 
 For `./proven up` and for the tests that need a real scheduler. Everything it writes lies under one state directory:
-`airflow/` is AIRFLOW_HOME (SQLite, logs, secrets in files of mode 0600). It listens on 127.0.0.1 only.
+`airflow/` is AIRFLOW_HOME (logs, secrets in files of mode 0600), `postgres/` the database. It listens on 127.0.0.1 only.
+The demo needs none of these daemons: it runs its DAGs in one process, and for that SQLite will do (`prepare`).
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import fcntl
 import importlib.metadata
 import json
 import os
-import secrets
-import shlex
 import socket
 import subprocess
 import sys
@@ -23,9 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from include.proven import daemons, errors
-from include.proven.local_airflow import api
+from include.proven.local_airflow import api, postgres, settings
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 COMPONENTS: dict[str, list[str]] = {
     "api-server": [],
     "scheduler": ["--skip-serve-logs"],
@@ -33,73 +30,13 @@ COMPONENTS: dict[str, list[str]] = {
     "triggerer": ["--skip-serve-logs"],
 }
 """Each is started as `airflow <name> <options>`. Without --skip-serve-logs two of them serve logs on 0.0.0.0."""
-USER = "admin"
+DAEMONS = {postgres.NAME, *COMPONENTS}
 START_SECONDS = 180.0
 STOP_SECONDS = 30.0
 
 
-def airflow_environment(state: Path, *, port: int, connections: Path | None = None) -> dict[str, str]:
-    """Given a state directory and the API's port, return the variables that make `airflow` run this checkout there.
-
-    `connections` is the file of credentials that Airflow and the command line share ($PROVEN_CONNECTIONS; default
-    `<state>/connections.json`). Secrets are not among the variables: Airflow reads them from files of mode 0600 that the
-    first call makes.
-    """
-    home = state.resolve() / "airflow"
-    _make_secrets(home)
-    url = f"http://127.0.0.1:{port}"
-    if connections is None:
-        connections = Path(os.environ.get("PROVEN_CONNECTIONS") or home.parent / "connections.json")
-    settings = {
-        "AIRFLOW_HOME": str(home),
-        "PYTHONPATH": str(CHECKOUT),
-        "PROVEN_CONNECTIONS": str(connections),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
-        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"connections_file_path": str(connections)}),
-        "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__API__BASE_URL": url,
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
-    }
-    for option, name in SECRET_OPTIONS.items():
-        settings[f"{option}_CMD"] = shlex.join(["cat", str(home / "secrets" / name)])
-    return settings | FIXED_SETTINGS
-
-
-FIXED_SETTINGS = {
-    "AIRFLOW__API__HOST": "127.0.0.1",
-    "AIRFLOW__API__WORKERS": "1",
-    "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-    # The scheduler forks this many workers at once; the default of 32 costs 2 GB.
-    "AIRFLOW__CORE__PARALLELISM": "6",
-    # What runs is written in the fleet file, not switched on by hand for each database.
-    "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-    # The default asks the resolver for the machine's full name, which can take seconds where there is none.
-    "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
-    # A person who edits the fleet file waits for this long instead of five minutes.
-    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
-    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
-    "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-    "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
-    "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
-    "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
-    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-}
-SECRET_OPTIONS = {
-    "AIRFLOW__API_AUTH__JWT_SECRET": "jwt_secret",
-    "AIRFLOW__API__SECRET_KEY": "api_secret_key",
-    "AIRFLOW__CORE__FERNET_KEY": "fernet_key",
-}
-"""Options that are secret, and the files under `<home>/secrets` that hold them."""
-
-
 class LocalAirflow:
-    """The four components of one local Airflow. Its record survives us: another process can find and stop it."""
+    """The four components of one local Airflow and their database. Any other process can find and stop them."""
 
     def __init__(self, state: Path, *, port: int = 0, environment: Mapping[str, str] | None = None) -> None:
         """Given a state directory, a port (0: the kernel's choice at the first start) and variables that the components need
@@ -110,6 +47,7 @@ class LocalAirflow:
         self._wanted_port = port
         self._extra = dict(environment or {})
         self._client: api.Client | None = None
+        self._postgres = postgres.PostgresServer(self._state / "postgres", log=self._log(postgres.NAME))
 
     @property
     def port(self) -> int:
@@ -124,12 +62,15 @@ class LocalAirflow:
     @property
     def login(self) -> tuple[str, str]:
         """User and password of the UI."""
-        return USER, str(json.loads((self.home / "passwords.json").read_text())[USER])
+        return settings.USER, str(json.loads((self.home / "passwords.json").read_text())[settings.USER])
 
     def environment(self) -> dict[str, str]:
         """Return the whole environment of the components: ours, the caller's, and this process's without its own Airflow."""
-        connections = self._extra.get("PROVEN_CONNECTIONS")
-        ours = airflow_environment(self._state, port=self.port, connections=Path(connections) if connections else None)
+        return self._environment(self._postgres.url)
+
+    def _environment(self, database: str) -> dict[str, str]:
+        connections = Path(self._extra["PROVEN_CONNECTIONS"]) if "PROVEN_CONNECTIONS" in self._extra else None
+        ours = settings.airflow_environment(self._state, port=self.port, database=database, connections=connections)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW__", "AIRFLOW_CONFIG"))}
         return inherited | ours | self._extra
 
@@ -143,32 +84,37 @@ class LocalAirflow:
                 return
             self._stop()
             self._write_record(self._choose_port(), [])
-            self._migrate(report)
             try:
-                self._start_components(report)
+                self._start_daemons(report)
                 self._wait_for_health(timeout_seconds)
             except BaseException:
                 self._stop()
                 raise
 
-    def prepare(self, *, report: Callable[[str], None] = lambda line: None) -> None:
-        """Make Airflow's database, if it is not there, for a program that needs no component of it."""
+    def prepare(self, *, report: Callable[[str], None] = lambda line: None) -> dict[str, str]:
+        """Return the environment of one process that uses Airflow on its own, with no component running.
+
+        Its database is an SQLite file, made by the first call: no server need be installed for it. It knows nothing of the
+        components' runs, nor they of its.
+        """
         with self._locked():
             if not self._read_record()["port"]:
                 self._write_record(self._choose_port(), [])
-            self._migrate(report)
+            environment = self._environment(f"sqlite:///{self.home}/airflow.db")
+            self._migrate(environment, self.home / "migrated", report)
+        return environment
 
     def stop(self) -> bool:
-        """Stop every component and all that they have forked. Return False if there was nothing to stop."""
+        """Stop every component, all that they have forked, and then the database. Return False if there was nothing."""
         with self._locked():
             return self._stop()
 
     def running(self) -> bool:
-        """Say whether all four components run. It says nothing about their health: see `health`."""
-        return set(self.pids()) == set(COMPONENTS)
+        """Say whether all four components run, and their database. It says nothing about their health: see `health`."""
+        return set(self.pids()) == DAEMONS
 
     def pids(self) -> dict[str, int]:
-        """Return the components that run, with their process ids."""
+        """Return the components that run, and `postgres`, with their process ids."""
         known = (daemons.Daemon(**entry) for entry in self._read_record()["daemons"])
         return {daemon.name: daemon.pid for daemon in known if daemons.is_alive(daemon)}
 
@@ -185,35 +131,42 @@ class LocalAirflow:
         return self._client.call(method, path, body)
 
     def log_tail(self, component: str, lines: int = 20) -> str:
-        """Return the last lines that a component has printed."""
+        """Return the last lines that a component, or `postgres`, has printed."""
         path = self._log(component)
         return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
 
-    def _migrate(self, report: Callable[[str], None]) -> None:
-        stamp, version = self.home / "migrated", importlib.metadata.version("apache-airflow-core")
+    def _migrate(self, environment: Mapping[str, str], stamp: Path, report: Callable[[str], None]) -> None:
+        """Bring a database up to date, unless its stamp says that it is."""
+        version = importlib.metadata.version("apache-airflow-core")
         if stamp.exists() and stamp.read_text() == version:
             return
         report("making Airflow's database")
         with self._log("migrate").open("w") as log:
             argv = [sys.executable, "-m", "airflow", "db", "migrate"]
-            status = subprocess.run(argv, env=self.environment(), cwd=CHECKOUT, stdout=log, stderr=log, check=False).returncode
+            status = subprocess.run(
+                argv, env=environment, cwd=settings.CHECKOUT, stdout=log, stderr=log, check=False
+            ).returncode
         if status:
             raise errors.ToolError(f"airflow db migrate: exit status {status}", detail=self.log_tail("migrate"))
         stamp.write_text(version)
 
-    def _start_components(self, report: Callable[[str], None]) -> None:
+    def _start_daemons(self, report: Callable[[str], None]) -> None:
+        report("starting PostgreSQL")
+        environment, started = self.environment(), [self._postgres.start()]
+        self._write_record(self.port, started)
+        self._migrate(environment, self._postgres.directory / "migrated", report)
         report("starting " + ", ".join(COMPONENTS))
-        environment, started = self.environment(), []
         for name, options in COMPONENTS.items():
             argv = [sys.executable, "-m", "airflow", name, *options]
-            started.append(daemons.start_daemon(name, argv, environment=environment, log=self._log(name), directory=CHECKOUT))
+            log = self._log(name)
+            started.append(daemons.start_daemon(name, argv, environment=environment, log=log, directory=settings.CHECKOUT))
             self._write_record(self.port, started)
 
     def _wait_for_health(self, timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds
         while True:
-            for name in sorted(set(COMPONENTS) - set(self.pids())):
-                raise errors.ToolError(f"airflow {name}: ended while starting", detail=self.log_tail(name))
+            for name in sorted(DAEMONS - set(self.pids())):
+                raise errors.ToolError(f"airflow: {name}: ended while starting", detail=self.log_tail(name))
             seen = self._health_or_nothing()
             if seen and set(seen.values()) == {"healthy"}:
                 return
@@ -231,7 +184,8 @@ class LocalAirflow:
     def _stop(self) -> bool:
         record = self._read_record()
         known = [daemons.Daemon(**entry) for entry in record["daemons"]]
-        daemons.stop_daemons(known, grace_seconds=STOP_SECONDS)
+        daemons.stop_daemons([daemon for daemon in known if daemon.name in COMPONENTS], grace_seconds=STOP_SECONDS)
+        self._postgres.stop()
         if known:
             self._write_record(int(record["port"]), [])
         return bool(known)
@@ -259,7 +213,7 @@ class LocalAirflow:
 
     def _write_record(self, port: int, started: list[daemons.Daemon]) -> None:
         entries = [{"name": daemon.name, "pid": daemon.pid, "started": daemon.started} for daemon in started]
-        _write_private(self.home / "daemons.json", json.dumps({"port": port, "daemons": entries}))
+        settings.write_private(self.home / "daemons.json", json.dumps({"port": port, "daemons": entries}))
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -276,28 +230,3 @@ def _bind_once(port: int) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
         return int(probe.getsockname()[1])
-
-
-def _make_secrets(home: Path) -> None:
-    """Make what is missing of Airflow's secrets and the login, once: a new Fernet key would orphan what the old one wrote."""
-    folder = home / "secrets"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    makers: dict[Path, Callable[[], str]] = {
-        folder / "jwt_secret": lambda: secrets.token_urlsafe(96),
-        folder / "api_secret_key": lambda: secrets.token_urlsafe(48),
-        folder / "fernet_key": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        home.parent / "connections.json": lambda: "{}",  # without the file every look-up of a connection would fail
-        home / "passwords.json": lambda: json.dumps({USER: secrets.token_urlsafe(12)}),
-    }
-    for path, make in makers.items():
-        if not path.exists():
-            _write_private(path, make())
-
-
-def _write_private(path: Path, content: str) -> None:
-    """Write a file of mode 0600, whole or not at all."""
-    scratch = path.with_suffix(f".{os.getpid()}.new")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(content)
-    scratch.rename(path)

@@ -63,12 +63,12 @@ def _prove(demo: environment.Demo) -> Verdict:
     Raise ToolError, with the log's end, if there is none, or if it is proven and a run failed all the same.
     """
     airflow = home.LocalAirflow(demo.state, environment=demo.variables())
-    airflow.prepare(report=say)
+    variables = airflow.prepare(report=say)
     say(f"running the DAGs {' and '.join(DAGS)} in Airflow")
     started = time.time()
     log = demo.state / "airflow/logs/demo.log"
     os.environ.update(demo.variables())
-    status = _run_dags(airflow, log, demo.state / "progress.jsonl")
+    status = _run_dags(variables, log, demo.state / "progress.jsonl")
     catalog = installation.open_installation().catalog(DATABASE)
     known = catalog.recovery_points(DATABASE)
     verdicts = catalog.verdicts(DATABASE, known[-1]) if known else []
@@ -80,10 +80,9 @@ def _prove(demo: environment.Demo) -> Verdict:
     return verdicts[-1]
 
 
-def _run_dags(airflow: home.LocalAirflow, log: pathlib.Path, events: pathlib.Path) -> int:
-    variables = airflow.environment()
-    variables["PYTHONPATH"] = os.pathsep.join([variables["PYTHONPATH"], variables["AIRFLOW__CORE__PLUGINS_FOLDER"]])
-    variables["PROVEN_PROGRESS"] = str(events)
+def _run_dags(airflow: dict[str, str], log: pathlib.Path, events: pathlib.Path) -> int:
+    path = os.pathsep.join([airflow["PYTHONPATH"], airflow["AIRFLOW__CORE__PLUGINS_FOLDER"]])
+    variables = airflow | {"PYTHONPATH": path, "PROVEN_PROGRESS": str(events)}
     events.write_text("")
     with log.open("w") as output:
         argv = [sys.executable, "-m", "proven_airflow.run_here", *DAGS]
