@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from include.proven import connections
+from include.proven import connections, errors
 
 if TYPE_CHECKING:
     import boto3
@@ -25,7 +25,15 @@ def use_sessions(opener: OpenSession | None) -> None:
 
 
 def open_session(settings: connections.Connection) -> boto3.session.Session:
-    """Return the session of a connection: Airflow's, if we run inside it, else one of its keys, profile and role."""
+    """Return the session of a connection: Airflow's, if we run inside it, else one of its keys, profile and role.
+
+    Raise ConfigError for half a pair of keys: boto3 would take whatever else it finds on this machine.
+    """
+    if bool(settings.login) != bool(settings.password):
+        raise errors.ConfigError(
+            f"connection {settings.name}: it has a login or a password, and not both",
+            hint="They are the access key and its secret; without both, the machine's own role is used.",
+        )
     for opener in _openers:
         if session := opener(settings):
             return session

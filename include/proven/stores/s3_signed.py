@@ -40,12 +40,21 @@ def sign_get(client: s3_client.S3Client, name: str, *, seconds: float) -> Signed
     return SignedRequest("GET", client.sign("get_object", min(seconds, LONGEST_SECONDS), Key=name))
 
 
-def send(request: SignedRequest, content: bytes = b"") -> bytes:
-    """Make a pre-signed request as the agent would, and return the answer's body. Raise StoreError if it is refused."""
+def send(request: SignedRequest, content: bytes = b"", *, verify: bool | str = True) -> bytes:
+    """Make a pre-signed request as the agent would, and return the answer's body. Raise StoreError if it is refused.
+
+    `verify` is the file of the authorities that vouch for certificates; False: nobody does, True: those of Python's requests.
+    """
     what = f"s3: {request.method} by pre-signed URL"
     try:
         answer = requests.request(
-            request.method, request.url, data=content, headers=request.headers, timeout=TIMEOUT_SECONDS, allow_redirects=False
+            request.method,
+            request.url,
+            data=content,
+            headers=request.headers,
+            timeout=TIMEOUT_SECONDS,
+            allow_redirects=False,
+            verify=verify,
         )
     except requests.RequestException as error:
         # The exception's own text holds the URL, and with it the signature.
