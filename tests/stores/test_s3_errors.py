@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
+import pathlib
+import re
 import secrets
 from collections.abc import Iterator
 
 import pytest
 
 from include.proven import errors
+from include.proven.stores import s3_deletion, s3_errors
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.s3 import Keys
 from tests.stores.s3_bed import S3Bed
@@ -104,3 +108,11 @@ def test_extra_that_makes_no_sense_is_a_config_error(s3_bed: S3Bed, extra: dict[
 def test_half_a_key_is_a_config_error(moto_bed: S3Bed, half: str) -> None:
     with pytest.raises(errors.ConfigError, match="connection proven_s3: it has a login or a password, and not both"):
         moto_bed.open(dataclasses.replace(moto_bed.server.connection(), **{half: ""})).check()
+
+
+def test_policy_that_we_publish_has_every_permission_that_a_hint_names() -> None:
+    policy = json.loads((pathlib.Path(__file__).parents[2] / "docs/examples/s3-policy.json").read_text())
+    allowed = {action for statement in policy["Statement"] for action in statement["Action"]}
+    named = set(re.findall(r"\b(?:s3|kms):\w+", f"{s3_errors.PERMISSIONS} {s3_errors.WRITE} {s3_deletion.HINT}"))
+    assert len(named) > 12
+    assert named <= allowed

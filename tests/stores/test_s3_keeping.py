@@ -49,6 +49,7 @@ def test_locked_folder_is_refused_as_a_whole(locking_bed: S3Bed) -> None:
     store_artifact(store, ARTIFACT, b"x")
     store.put_record(MANIFEST, b"{}")
     before = locking_bed.everything()
+    store.begin_upload("shop/half-made")
     with pytest.raises(errors.StoreError, match=r"s3: delete folder shop: it is locked until \d{4}-\d\d-\d\d .* UTC") as caught:
         store.delete_folder("shop")
     assert ARTIFACT in caught.value.detail

@@ -168,21 +168,22 @@ class S3Store:
     def delete_folder(self, folder: str) -> int:
         """Delete every object below `folder` and the parts of every open upload below it; return how many went.
 
-        Where the fleet file has an Object Lock, every version goes, or, if one is still locked, nothing: then raise StoreError.
+        Where the fleet file has an Object Lock, every version of them goes, or, if one is still locked, none: then raise
+        StoreError.
         """
         below = _below(folder)
         if not below:
             raise ValueError("a store is never deleted as a whole")
+        uploads = list(self._uploads.list(below))
+        parts = sum(len(self._uploads.parts(upload)) for upload in uploads)
+        for upload in uploads:
+            self._uploads.abort(upload)
         if self._config.object_lock:
             objects = s3_deletion.list_versions(self._client, self._prefix + below)
             s3_deletion.refuse_locked(self._client, folder, objects)
         else:
             objects = [s3_deletion.Version(self._prefix + stored.key) for stored in self.list_objects(folder)]
-        uploads = list(self._uploads.list(below))
-        parts = sum(len(self._uploads.parts(upload)) for upload in uploads)
         s3_deletion.delete(self._client, folder, objects)
-        for upload in uploads:
-            self._uploads.abort(upload)
         return sum(not version.is_marker for version in objects) + parts
 
     def _check_lock(self) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from include.proven import errors
 from include.proven.stores import s3_client
 
+HINT = "The credentials need s3:DeleteObject, with Object Lock s3:DeleteObjectVersion; and no legal hold may lie on it."
+
 
 @dataclasses.dataclass(frozen=True)
 class Version:
@@ -63,5 +65,5 @@ def delete(client: s3_client.S3Client, folder: str, versions: Sequence[Version])
             raise errors.StoreError(
                 f"s3: delete object {first['Key']}: {first['Code']}",
                 detail=f"{first.get('Message', '')} ({len(refused)} refused)",
-                hint="The credentials need s3:DeleteObject, with Object Lock s3:DeleteObjectVersion; a legal hold lifts first.",
+                hint=HINT,
             )
