@@ -18,7 +18,7 @@ from include.proven.stores.contract import Store, locate
 from include.proven.sweeping import Leftover
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import FleetFiles, MakeFleet
-from tests.stores.conformance import send
+from tests.stores.uploading import send
 
 OLD = "20200101T000000Z-full-00000000"
 
