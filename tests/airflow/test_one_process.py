@@ -31,10 +31,14 @@ def files(mariadb_source: DatabaseServer, make_fleet: MakeFleet) -> FleetFiles:
 
 def run_here(files: FleetFiles, *dags: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run DAGs as the demo does; what they tell its display is in `progress.jsonl`."""
+    return run_python(files, ["-m", "proven_airflow.run_here", *dags], **variables)
+
+
+def run_python(files: FleetFiles, arguments: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run Python where this fleet's Airflow is."""
     airflow = LocalAirflow(files.folder / "state", environment=files.variables | variables)
     paths = {"PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'plugins'}", "PROVEN_PROGRESS": str(files.folder / "progress.jsonl")}
-    argv = [sys.executable, "-m", "proven_airflow.run_here", *dags]
-    environment = airflow.prepare() | paths
+    argv, environment = [sys.executable, *arguments], airflow.prepare() | paths
     return subprocess.run(argv, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 

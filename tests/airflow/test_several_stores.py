@@ -10,13 +10,20 @@ import pytest
 
 from include.proven import copies
 from include.proven.local_airflow.home import LocalAirflow
-from tests.airflow.test_one_process import ORDERS, run_here
+from tests.airflow.test_one_process import ORDERS, run_here, run_python
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import FleetFiles, MakeFleet, swift_connection
 from tests.servers.pager import ROUTING_KEY, Pager
 from tests.servers.swift import Swift
 from tests.servers.traces import nothing_runs, nothing_stored
 
+FIRE = """
+import sys
+from airflow.configuration import conf
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(conf.get("core", "dags_folder"))
+sys.exit(bag.dags["fire_drill"].test(run_conf={"database": "shop", "store": sys.argv[1]}).state != "success")
+"""
 SOON = {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "0"}
 
 
@@ -123,3 +130,13 @@ def test_drills_of_airflow_go_round_the_stores(files: FleetFiles, monkeypatch: p
     for store in ("swift", "far"):
         (verdict,) = opened.catalog("shop", store).verdicts("shop", point)
         assert (verdict.outcome, verdict.store) == ("proven", store)
+
+
+def test_the_form_of_a_fire_drill_says_which_copy(files: FleetFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert files.run("backup", "shop").returncode == 0
+    done = run_python(files, ["-c", FIRE, "far"])
+    assert done.returncode == 0, done.stdout[-4000:]
+    opened = files.open(monkeypatch)
+    (point,) = copies.survey(opened, "shop").held
+    (verdict,) = opened.catalog("shop", "far").verdicts("shop", point)
+    assert verdict.outcome == "proven"

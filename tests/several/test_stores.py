@@ -18,6 +18,7 @@ import pytest
 from include.proven.demo import swift as embedded
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import FleetFiles, swift_connection
+from tests.servers.s3 import S3
 from tests.servers.swift import PYTHON, Swift
 from tests.servers.traces import nothing_runs, nothing_stored
 
@@ -39,30 +40,34 @@ def drill(files: FleetFiles, *arguments: str) -> dict[str, Any]:
     return verdict
 
 
-@pytest.mark.parametrize("kind", ["swift", "directory"])
-def test_one_dump_goes_to_both_stores_and_either_is_proven(
-    files: FleetFiles, other_swift: Swift, tmp_path: pathlib.Path, kind: str
+@pytest.mark.parametrize("others", [["far"], ["s3", "disk"]], ids=" ".join)
+def test_one_dump_goes_to_every_store_and_each_copy_is_proven(
+    files: FleetFiles, other_swift: Swift, moto: S3, tmp_path: pathlib.Path, others: list[str]
 ) -> None:
-    if kind == "swift":
+    if "far" in others:
         files.add_swift("far", other_swift)
     else:
+        cloud = moto.connection()
+        files.connections["s3"] = {"conn_type": "aws", "login": cloud.login, "password": cloud.password, "extra": cloud.extra}
+        files.add_store("s3", kind="s3", connection="s3", bucket=moto.bucket())
         (tmp_path / "disk").mkdir()
-        files.add_store("far", kind="directory", path=str(tmp_path / "disk"))
+        files.add_store("disk", kind="directory", path=str(tmp_path / "disk"))
+    stores = ["swift", *others]
     taken = files.run("backup", "shop", "--json")
     assert taken.returncode == 0, taken.stderr
     said = json.loads(taken.stdout)
-    assert (said["stores"], said["failed"]) == (["swift", "far"], {})
+    assert (said["stores"], said["failed"]) == (stores, {})
     dumps = [command for command in said["commands"] if "--databases" in command["argv"]]
     assert len(dumps) == 1
 
-    # without a store named, drills go round: the first first, and then the one that has not been drilled
-    assert [drill(files)["store"] for _ in range(3)] == ["swift", "far", "swift"]
-    assert drill(files, "--store", "far")["outcome"] == "proven"
+    # without a store named, drills go round: each once, and then the first again
+    assert [drill(files)["store"] for _ in range(len(stores) + 1)] == [*stores, "swift"]
+    assert drill(files, "--store", stores[-1])["outcome"] == "proven"
     (row,) = listed(files)
-    assert row["stores"] == ["swift", "far"]
-    assert (row["verdict"], row["verdict_store"]) == ("proven", "far")
+    assert row["stores"] == stores
+    assert (row["verdict"], row["verdict_store"]) == ("proven", stores[-1])
     shown = json.loads(files.run("show", "shop", "--json").stdout)
-    assert [verdict["store"] for verdict in shown["verdicts"]] == ["swift", "far", "swift", "far"]
+    assert [verdict["store"] for verdict in shown["verdicts"]] == [*stores, "swift", stores[-1]]
     only = json.loads(files.run("show", "shop", "--store", "swift", "--json").stdout)
     assert [verdict["store"] for verdict in only["verdicts"]] == ["swift", "swift"]
     nothing_runs(files)
