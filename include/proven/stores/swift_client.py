@@ -16,6 +16,7 @@ import requests
 import swiftclient
 
 from include.proven import connections, errors
+from include.proven.stores import swift_connection
 
 TIMEOUT_SECONDS = 60
 RETRIES = 4
@@ -139,7 +140,7 @@ def describe(error: swiftclient.ClientException) -> str:
 
 
 def connect(settings: connections.Connection, *, retries: int) -> Any:
-    """Return a `swiftclient.Connection`. It logs in with its first request. Raise ConfigError if `settings` make no sense."""
+    """Return a connection. It logs in with its first request. Raise ConfigError if `settings` make no sense."""
     if not settings.host.startswith(("http://", "https://")):
         raise errors.ConfigError(
             f"connection {settings.name}: its host is no URL: {settings.host!r}",
@@ -154,10 +155,10 @@ def connect(settings: connections.Connection, *, retries: int) -> Any:
     }
     match str(settings.extra.get("auth_version", "3" if settings.conn_type == "openstack" else "1")):
         case "1" | "1.0":
-            return swiftclient.Connection(authurl=settings.host, user=settings.login, key=settings.password, **common)
+            return swift_connection.Connection(authurl=settings.host, user=settings.login, key=settings.password, **common)
         case "3":
             region = settings.extra.get("region_name") or settings.extra.get("OS_REGION_NAME")
-            return swiftclient.Connection(
+            return swift_connection.Connection(
                 session=log_in(settings), os_options={"region_name": region} if region else {}, **common
             )
         case version:
