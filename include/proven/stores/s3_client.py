@@ -14,7 +14,7 @@ import botocore.config
 import botocore.exceptions
 
 from include.proven import connections, errors
-from include.proven.stores import s3_credentials, s3_errors, s3_session
+from include.proven.stores import s3_answers, s3_credentials, s3_errors, s3_session
 
 TIMEOUT_SECONDS = 60
 RETRIES = 4
@@ -68,7 +68,7 @@ class S3Client:
             with self.request(what, ignore=ignore) as s3:
                 answer = s3.get_object(Bucket=self.bucket, Key=name, **arguments)
                 try:
-                    return bytes(answer["Body"].read())
+                    return s3_answers.read_whole(answer)
                 except s3_errors.UNREACHABLE:  # boto3 tries again until the body begins, and no further
                     if not tries:
                         raise
@@ -108,6 +108,7 @@ def connect(settings: connections.Connection, bucket: str, *, retries: int) -> A
         ) from error
     for operation in ("DeleteObjects", "PutObjectRetention"):
         client.meta.events.register(f"before-sign.s3.{operation}", _add_md5)
+    s3_answers.watch(client)
     return client
 
 

@@ -21,7 +21,8 @@ from include.proven.stores.contract import OutgoingPart, Upload
 LOST_ANSWER = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"}
 """How S3 refuses to complete an upload once more."""
 
-GONE = frozenset({"NoSuchUpload"})
+GONE = frozenset({"NoSuchUpload", "404"})
+"""How S3 says that there is no such upload; the number, if it says no word."""
 ABORTS = 3
 
 
