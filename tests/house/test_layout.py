@@ -19,7 +19,7 @@ TOP = {
 SCRIPTS = [
     "proven",
     ".ci/run",
-    *(f"scripts/{name}" for name in ("bench", "fetch-keystone", "fetch-mysql", "lint", "lock", "setup", "test")),
+    *(f"scripts/{name}" for name in ("bench", "fetch-keystone", "fetch-mysql", "lint", "lock", "setup", "test", "test-faults")),
 ]
 OF_A_MACHINE = re.compile(r"/root/\.|/work/(main|steering)|/fa[r]m/|https?://[a-z.]*(debian|pypi|pythonhosted|npmjs)\.")
 
