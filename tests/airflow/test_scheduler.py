@@ -156,12 +156,14 @@ def test_xcom_holds_ids_and_names_of_checks_only(house: House) -> None:
     with connected(house) as database:
         found = database.exec_driver_sql("SELECT task_id, key, value FROM xcom").all()
     assert {task for task, _, _ in found} == {"choose_id", "choose", "list_user_checks"}
-    for task, key, value in found:
-        assert key == "return_value"
+    assert {key for _, key, _ in found} == {"return_value", "recovery_point", "store"}
+    stores = house.files.document["stores"]
+    for task, _, value in found:
         if task == "list_user_checks":
             assert value in ([], ["notes are kept", "there are orders"])
         else:
-            assert ids.RECOVERY_POINT.fullmatch(value)
+            words = value.values() if isinstance(value, dict) else [value]
+            assert [word for word in words if word not in stores and not ids.RECOVERY_POINT.fullmatch(word)] == []
 
 
 def written(house: House) -> Iterator[tuple[str, bytes]]:
