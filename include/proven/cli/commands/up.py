@@ -1,4 +1,4 @@
-"""Start Airflow on this machine with the demo's fleet: source database, Swift and the four components.
+"""Start Airflow on this machine with the demo's fleet: source database, Swift, PostgreSQL and Airflow's four components.
 
 It prints the UI's address and login. Everything listens on 127.0.0.1; `./proven down` stops it again.
 """
