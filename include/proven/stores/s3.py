@@ -42,6 +42,7 @@ class S3Store:
         self._prefix = f"{config.prefix}/" if config.prefix else ""
         self._url_seconds = config.url_lifetime.total_seconds()
         self._client = s3_client.S3Client(connection, config.bucket, retries=retries, page_size=page_size)
+        self._retries = retries
         self._verify = connection.extra.get("verify", True)
         self._uploads = s3_multipart.Multipart(self._client, self._prefix)
 
@@ -56,11 +57,11 @@ class S3Store:
         upload = self.begin_upload(f"{folder}/upload")
         try:
             (part,) = locate([_describe(content)])
-            s3_signed.send(self.presign_parts(upload, [part])[0], content, verify=self._verify)
+            self._send(self.presign_parts(upload, [part])[0], content)
             if not self.find_parts(upload, [part]):
                 raise errors.StoreError("s3: look for the probe's part: it is not what was written")
             self.put_record(f"{folder}/record", content)
-            if s3_signed.send(self.presign_get(f"{folder}/record"), verify=self._verify) != content:
+            if self._send(self.presign_get(f"{folder}/record")) != content:
                 raise errors.StoreError("s3: read back the probe: it is not what was written")
         finally:
             self.delete_folder(folder)
@@ -185,6 +186,9 @@ class S3Store:
             objects = [s3_deletion.Version(self._prefix + stored.key) for stored in self.list_objects(folder)]
         s3_deletion.delete(self._client, folder, objects)
         return sum(not version.is_marker for version in objects) + parts
+
+    def _send(self, request: SignedRequest, content: bytes = b"") -> bytes:
+        return s3_signed.send(request, content, retries=self._retries, verify=self._verify)
 
     def _check_lock(self) -> None:
         if self._config.object_lock:

@@ -11,10 +11,9 @@ import base64
 import requests
 
 from include.proven import errors
-from include.proven.stores import s3_client
+from include.proven.stores import presigned, s3_client
 from include.proven.stores.contract import OutgoingPart, SignedRequest
 
-TIMEOUT_SECONDS = 30
 LONGEST_SECONDS = 7 * 24 * 3600
 """S3 takes no signature that should live longer."""
 
@@ -40,22 +39,14 @@ def sign_get(client: s3_client.S3Client, name: str, *, seconds: float) -> Signed
     return SignedRequest("GET", client.sign("get_object", min(seconds, LONGEST_SECONDS), Key=name))
 
 
-def send(request: SignedRequest, content: bytes = b"", *, verify: bool | str = True) -> bytes:
+def send(request: SignedRequest, content: bytes = b"", *, retries: int, verify: bool | str = True) -> bytes:
     """Make a pre-signed request as the agent would, and return the answer's body. Raise StoreError if it is refused.
 
-    `verify` is the file of the authorities that vouch for certificates; False: nobody does, True: those of Python's requests.
+    `retries` and `verify` are those of `presigned.ask`.
     """
     what = f"s3: {request.method} by pre-signed URL"
     try:
-        answer = requests.request(
-            request.method,
-            request.url,
-            data=content,
-            headers=request.headers,
-            timeout=TIMEOUT_SECONDS,
-            allow_redirects=False,
-            verify=verify,
-        )
+        answer = presigned.ask(request, content, retries=retries, verify=verify)
     except requests.RequestException as error:
         # The exception's own text holds the URL, and with it the signature.
         raise errors.StoreError(f"{what}: no answer", detail=type(error).__name__) from None

@@ -44,6 +44,7 @@ class SwiftStore:
         self._prefix = f"{config.prefix.strip('/')}/" if config.prefix.strip("/") else ""
         self._url_seconds = config.url_lifetime.total_seconds()
         self._expire_seconds = config.expire_after.total_seconds() if config.expire_after else None
+        self._retries = retries
         self._client = swift_client.SwiftClient(connection, retries=retries)
         self._segments = Segments(self._client, f"{config.container}_segments", self._prefix)
         self._containers_exist = False
@@ -56,9 +57,9 @@ class SwiftStore:
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
         part = Part(number=1, bytes=len(content), sha256=hashlib.sha256(content).hexdigest(), md5=digest)
         try:
-            tempurl.send(self.presign_parts(upload, locate([part]))[0], content)
+            tempurl.send(self.presign_parts(upload, locate([part]))[0], content, retries=self._retries)
             self.commit_upload(upload, [part])
-            if tempurl.send(self.presign_get(upload.key)) != content:
+            if tempurl.send(self.presign_get(upload.key), retries=self._retries) != content:
                 raise errors.StoreError("swift: read back the probe: it is not what was written")
         finally:
             self.delete_folder(folder)

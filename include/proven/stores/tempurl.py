@@ -16,10 +16,9 @@ from typing import Any
 import requests
 
 from include.proven import errors
-from include.proven.stores import swift_client
+from include.proven.stores import presigned, swift_client
 from include.proven.stores.contract import SignedRequest
 
-TIMEOUT_SECONDS = 30
 FULL = (413, 503, 507)
 HINT = "The proxy's pipeline must hold tempurl and slo, and its clock must be right."
 
@@ -53,14 +52,17 @@ def sign(storage_url: str, key: str, method: str, container: str, name: str, *, 
     return SignedRequest(method, f"{base.scheme}://{base.netloc}{urllib.parse.quote(path)}?{query}")
 
 
-def send(request: SignedRequest, content: bytes = b"") -> bytes:
-    """Make a pre-signed request as the agent would, and return the answer's body. Raise StoreError if it is refused."""
+def send(request: SignedRequest, content: bytes = b"", *, retries: int) -> bytes:
+    """Make a pre-signed request as the agent would, and return the answer's body. Raise StoreError if it is refused.
+
+    `retries` is that of `presigned.ask`.
+    """
     try:
-        answer = requests.request(request.method, request.url, data=content, headers=request.headers, timeout=TIMEOUT_SECONDS)
+        answer = presigned.ask(request, content, retries=retries)
     except requests.RequestException as error:
         # The exception's own text holds the URL, and with it the signature.
         raise errors.StoreError(f"swift: {request.method} by TempURL: no answer", detail=type(error).__name__) from None
-    if not answer.ok:
+    if answer.status_code not in {requests.codes.ok, requests.codes.created}:
         raise errors.StoreError(
             f"swift: {request.method} by TempURL: {answer.status_code} {answer.reason}",
             detail=f"X-Trans-Id {answer.headers.get('X-Trans-Id', '')}",
