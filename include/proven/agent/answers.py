@@ -12,7 +12,8 @@ from .errors import AgentError
 SUCCESS = frozenset({200, 201, 204, 206})
 REFUSED = frozenset({401, 403})
 """The URL may have expired: another may be let in."""
-PASSING = frozenset({408, 409, 422, 425, 429, *range(500, 600)} - {501, 505, 507})
+FULL = 507
+PASSING = frozenset({408, 409, 422, 425, 429, *range(500, 600)} - {501, 505, FULL})
 PASSING_CODES = frozenset({"RequestTimeout", "BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody"})
 """S3 answers 400 for bytes that were lost or damaged on the way."""
 REQUEST_IDS = ("X-Trans-Id", "X-Openstack-Request-Id", "x-amz-request-id")
@@ -24,8 +25,11 @@ HINTS = {
     404: "The container is gone, the upload was aborted meanwhile, or the URL is for another account.",
     412: "Something of that name is there already, and what is written is written once.",
     413: "The store's limit for one object is below `part_bytes`.",
-    507: "The store is full: free space or raise the quota.",
+    FULL: "The store is full: free space or raise the quota.",
 }
+LOOK_IT_UP = "Look the request id up in the store's log."
+READING = " get "
+"""What the words for a read have in them."""
 
 
 class Answer(Exception):  # noqa: N818 - it is not always an error: `AgentError` is made of it where it is one
@@ -40,17 +44,21 @@ class Answer(Exception):  # noqa: N818 - it is not always an error: `AgentError`
         self.retry_after = _seconds_until(response.getheader("Retry-After") or "")
         super().__init__(f"{response.status} {response.reason}{f' ({self.code})' if self.code else ''}")
 
-    def may_pass(self) -> bool:
-        """Say whether the same request may succeed later."""
+    def may_pass(self, doing: str) -> bool:
+        """Say whether the same request, `doing` as for `explain`, may succeed later."""
+        if self.status == FULL:
+            return READING in doing  # that takes no room: Swift says so of a disk that has failed, and has others
         return self.status in PASSING or (self.status == 400 and self.code in PASSING_CODES)
 
     def explain(self, doing: str) -> AgentError:
         """Return the error to raise; `doing` is `store: put NAME` or `store: get NAME`."""
-        if self.status in (404, 410) and " get " in doing:
+        if self.status in (404, 410) and READING in doing:
             return missing(doing, "missing from the store", self.request_id)
         if self.status == 416:
             return missing(doing, "the object ends before this part", self.request_id)
-        hint = HINTS.get(self.status, "Look the request id up in the store's log.")
+        hint = HINTS.get(self.status, LOOK_IT_UP)
+        if self.status == FULL and READING in doing:
+            hint = LOOK_IT_UP
         return AgentError("store", f"{doing}: {self}", detail=self.request_id, hint=hint)
 
 

@@ -87,7 +87,7 @@ def _with_retries(action: Callable[[Request], None], request: Request, doing: st
                 if renewed:
                     patience.fail(error)  # a URL may expire in its turn, but not for ever
                 request, signed_at, renewed = sign(), time.monotonic(), True
-            elif answer.may_pass():
+            elif answer.may_pass(doing):
                 patience.fail(error, answer.retry_after)
             else:
                 raise error from None
