@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from include.proven.stores import swift_client
+from include.proven.stores import presigned, swift_client
 from include.proven.stores.contract import StoredObject, locate
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.faults import Order, Request
@@ -81,3 +81,15 @@ def test_a_whole_life_of_an_artifact(
         assert store.delete_folder("shop/x") >= 2
         assert place.everything() == []
         assert len(proxy.log) >= 6
+
+
+@pytest.mark.parametrize("kind", ["drop", "lose_answer", "503"])
+@pytest.mark.parametrize("place", ["swift", "s3_swift"], indirect=True)
+def test_a_check_does_not_give_up_at_once(place: Place, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backup begins with one: what its transfer bears its check must bear."""
+    monkeypatch.setattr(swift_client, "FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(presigned, "FIRST_BACKOFF_SECONDS", 0.01)
+    with StutteringProxy(place.server_url, kind, nothing) as proxy:
+        place.through(proxy.url).open().check()
+        assert {"GET", "PUT"} <= {fault.method for fault in proxy.log if "/.check-" in fault.path}
+    assert place.everything() == []

@@ -69,8 +69,8 @@ def test_a_way_up_that_damages_a_part_each_time_is_an_error_that_names_it(
 
 
 @pytest.mark.parametrize("way", [carrier.receive, carrier.fetch])
-@pytest.mark.parametrize("fault", ["damage", "cut_answer", "truncate"])
-def test_what_comes_down_wrong_is_fetched_anew(
+@pytest.mark.parametrize("fault", ["damage", "cut_answer", "truncate", "507"])
+def test_what_comes_down_wrong_or_not_at_all_is_fetched_anew(
     place: Place, proxy: FaultProxy, source: pathlib.Path, way: carrier.Receiver, fault: str
 ) -> None:
     described = carrier.send(place.through(place.server_url), KEY, source, PART)
