@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import secrets
+import time
 from collections.abc import Callable
+
+import botocore.exceptions
 
 from include.proven import connections
 from include.proven.fleet import model
 from include.proven.stores import open_store
 from include.proven.stores.contract import Store
-from tests.servers.s3 import S3
+from tests.servers.s3 import S3, Contents
 from tests.servers.swift import Swift
 
 
@@ -78,7 +82,17 @@ def in_s3(s3: S3) -> Place:
         return Address(config, s3.connection(endpoint_url=url))
 
     def everything() -> list[str]:
-        found = s3.everything(bucket)
+        found = look(s3, bucket)
         return [*found.objects, *map(str, found.versions), *map(str, found.uploads.items()), *found.segments]
 
     return Place(s3.endpoint_url, through, everything, (s3.keys[0].secret, "X-Amz-Signature"))
+
+
+def look(s3: S3, bucket: str) -> Contents:
+    """Return all that a bucket holds."""
+    for _ in range(20):
+        # moto answers 500 to who lists its objects while somebody else writes one.
+        with contextlib.suppress(botocore.exceptions.ClientError):
+            return s3.everything(bucket)
+        time.sleep(0.05)
+    return s3.everything(bucket)
