@@ -22,4 +22,3 @@ def open_store(name: str, config: model.Store, connect: Callable[[str], connecti
             return S3Store(name, config, connect(config.connection))
         case model.DirectoryStore():
             return DirectoryStore(name, config)
-    raise NotImplementedError(config.kind)
