@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--percent", type=float, default=5, help="of the requests that fail")
 
 
-@pytest.fixture(params=["swift", "s3_swift"])
+@pytest.fixture(params=["swift", "s3_swift", "moto"])
 def place(request: pytest.FixtureRequest) -> Place:
     """Give a place of its own in each of the servers."""
     return places.make(request.getfixturevalue(request.param))
