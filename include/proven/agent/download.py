@@ -15,8 +15,10 @@ from .reading import Part, PartReader
 from .throttle import Throttle
 from .urls import Urls
 
-RANGE_BYTES = 16 * 1024 * 1024
-"""Bytes of one request at most: there is memory for few of the largest parts, yet all threads shall have something to do."""
+RANGE_BYTES = 8 * 1024 * 1024
+"""Bytes of one request at most. There is memory for few of the largest parts, yet all threads shall have something to do; and
+several on one part have it sooner than each on its own. Swift hashes (MD5) a segment that one request reads whole, which costs
+it a third of its CPU and is no news to who verifies SHA-256: measured, 8 MiB of 16 beat both 4 and 16."""
 
 
 class Arriving:

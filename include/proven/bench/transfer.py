@@ -136,7 +136,9 @@ def _write_fleet(folder: pathlib.Path, server: swift.SwiftServer, account: Accou
     rivals = {"ST_AUTH": server.auth_url, "ST_USER": user, "ST_KEY": account.password}
     rivals |= {"AWS_ACCESS_KEY_ID": user, "AWS_SECRET_ACCESS_KEY": account.password, "AWS_DEFAULT_REGION": "us-east-1"}
     ours = {"PROVEN_FLEET": str(folder / "fleet.yaml"), "PROVEN_CONNECTIONS": str(private)}
-    return {**os.environ, **ours, **rivals, "AWS_ENDPOINT_URL": server.url}
+    # The rivals' code is installed compiled; ours must not be compiled anew each time where this shell keeps none.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, **ours, **rivals, "AWS_ENDPOINT_URL": server.url}
 
 
 def _make_bucket(server: swift.SwiftServer, account: Account) -> None:
