@@ -22,6 +22,7 @@ from include.proven.installation import Installation, as_job_endpoint
 from include.proven.manifest import Manifest, Stage
 from include.proven.proof import checks, compare, judge
 from include.proven.proof.verdict import Check, Step, Verdict
+from include.proven.sandboxes.contract import Instance, Order
 
 BUILT_IN_CHECKS = ("fingerprint", "objects", "canary")
 USER_CHECK_SECONDS = 300.0
@@ -58,20 +59,33 @@ def build(installation: Installation, drill: Drill) -> None:
     """Build the sandbox for a recovery point. Raise ProvenError, with the evidence recorded, if it can't be."""
     with _evidence(installation, drill, "build"):
         manifest = _manifest(installation, drill)
-        size = sum(artifact.plain_bytes for artifact in manifest.artifacts)
-        installation.sandbox(drill.sandbox).create(drill.instance, manifest.server, data_bytes=size)
+        order = Order(
+            name=drill.instance,
+            server=manifest.server,
+            data_bytes=sum(artifact.plain_bytes for artifact in manifest.artifacts),
+            database=drill.database,
+            recovery_point=drill.recovery_point,
+            drill=drill.id,
+        )
+        sandbox = installation.sandbox(drill.sandbox)
+        sandbox.create(order)
+        sandbox.ready(drill.instance).host.close()
 
 
 def load(installation: Installation, drill: Drill, *, on_progress: progress.OnProgress | None = None) -> None:
     """Restore the recovery point in its sandbox. Raise ProvenError, with the evidence recorded, if it fails."""
     with _evidence(installation, drill, "restore") as note:
-        result = restore.load_into(
-            installation,
-            _manifest(installation, drill),
-            sandbox_endpoint(installation, drill),
-            store=drill.store,
-            on_progress=on_progress,
-        )
+        manifest = _manifest(installation, drill)
+        with _instance(installation, drill) as instance:
+            result = restore.load_into(
+                installation,
+                manifest,
+                as_job_endpoint(instance.endpoint),
+                store=drill.store,
+                host=instance.host,
+                name=f"restore-{drill.id}",
+                on_progress=on_progress,
+            )
         note.stages.extend(Stage.model_validate(stage) for stage in result["stages"])
         note.figures["plain_bytes"] = result["plain_bytes"]
 
@@ -167,9 +181,21 @@ def run(
     return verdict
 
 
-def sandbox_endpoint(installation: Installation, drill: Drill) -> protocol.Endpoint:
-    """Return how to reach the restored database."""
-    return as_job_endpoint(installation.sandbox(drill.sandbox).endpoint(drill.instance))
+@contextlib.contextmanager
+def reach(installation: Installation, drill: Drill) -> Iterator[protocol.Endpoint]:
+    """Open a way from here to the restored database."""
+    with installation.sandbox(drill.sandbox).reach(drill.instance) as endpoint:
+        yield as_job_endpoint(endpoint)
+
+
+@contextlib.contextmanager
+def _instance(installation: Installation, drill: Drill) -> Iterator[Instance]:
+    """Open the sandbox, to have agents run in it."""
+    instance = installation.sandbox(drill.sandbox).instance(drill.instance)
+    try:
+        yield instance
+    finally:
+        instance.host.close()
 
 
 def _compare(installation: Installation, drill: Drill, name: str) -> Check:
@@ -182,31 +208,33 @@ def _compare(installation: Installation, drill: Drill, name: str) -> Check:
 
 
 def _inspect(installation: Installation, drill: Drill, manifest: Manifest, what: str) -> Any:
-    job = protocol.InspectJob(
-        protocol=protocol.VERSION,
-        job="inspect",
-        source=sandbox_endpoint(installation, drill),
-        tools=installation.tools(engines.engine(manifest.engine)),
-        schemas=manifest.schemas,
-        take=[what],
-    )
-    return agent_client.run(job)[what]
+    with _instance(installation, drill) as instance:
+        job = protocol.InspectJob(
+            protocol=protocol.VERSION,
+            job="inspect",
+            source=as_job_endpoint(instance.endpoint),
+            tools=installation.tools(engines.engine(manifest.engine)),
+            schemas=manifest.schemas,
+            take=[what],
+        )
+        return agent_client.run(job, host=instance.host)[what]
 
 
 def _ask_user_check(installation: Installation, drill: Drill, name: str) -> Check:
     folder = installation.fleet.checks_folder(drill.database)
     known = {check.name: check for check in (checks.load_checks(folder) if folder else [])}
     manifest = _manifest(installation, drill)
-    job = protocol.QueryJob(
-        protocol=protocol.VERSION,
-        job="query",
-        source=sandbox_endpoint(installation, drill),
-        tools=installation.tools(engines.engine(manifest.engine)),
-        sql=known[name].sql,
-        schema="",
-        time_limit=USER_CHECK_SECONDS,
-    )
-    result = agent_client.run(job)
+    with _instance(installation, drill) as instance:
+        job = protocol.QueryJob(
+            protocol=protocol.VERSION,
+            job="query",
+            source=as_job_endpoint(instance.endpoint),
+            tools=installation.tools(engines.engine(manifest.engine)),
+            sql=known[name].sql,
+            schema="",
+            time_limit=USER_CHECK_SECONDS,
+        )
+        result = agent_client.run(job, host=instance.host)
     return checks.judge(known[name], result["columns"], result["rows"])
 
 

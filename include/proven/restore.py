@@ -15,6 +15,7 @@ from include.proven import agent_client, engines, progress
 from include.proven.agent import protocol
 from include.proven.encryption import keyring
 from include.proven.errors import ConfigError, StoreError
+from include.proven.hosts.contract import Host
 from include.proven.installation import Installation
 from include.proven.manifest import Artifact, Manifest
 from include.proven.stores.contract import OutgoingPart, SignedRequest, Store
@@ -42,16 +43,19 @@ def load_into(
     target: protocol.Endpoint,
     *,
     store: str,
+    host: Host = agent_client.HERE,
+    name: str = "",
     on_progress: progress.OnProgress | None = None,
 ) -> dict[str, Any]:
     """Load a recovery point from a store into a server and return the agent's result (`protocol.RestoreJob`).
 
-    Raise IntegrityError or LoadError where the recovery point is to blame, another ProvenError where it is not.
+    The agent runs on `host`, from where `target` is reached, under `name` if that may be connected to again. Raise
+    IntegrityError or LoadError where the recovery point is to blame, another ProvenError where it is not.
     """
     reads = Reads(installation.store(store), f"{manifest.database}/{manifest.recovery_point}")
     artifacts = [_open_artifact(installation, reads, artifact) for artifact in manifest.artifacts]
     job = _job(installation, manifest, store, artifacts, target=target)
-    return agent_client.run(job, signer=reads, on_progress=on_progress)
+    return agent_client.run(job, host=host, name=name, signer=reads, on_progress=on_progress)
 
 
 def load_into_empty(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from include.proven import agent_client, errors
+from include.proven import agent_archive, agent_client, errors
 from tests.agent import processes
 from tests.agent.jobs import Keys, backup_job, restore_job
 from tests.agent.object_server import ObjectServer
@@ -61,7 +61,7 @@ class Launcher:
 
     def agent(self, job: dict[str, Any]) -> subprocess.Popen[bytes]:
         """Start an agent that we are the controller of."""
-        return self._start("-I", str(agent_client.build_agent()), message=job)
+        return self._start("-I", str(agent_archive.build_agent()), message=job)
 
     def _start(self, *arguments: str, message: dict[str, Any]) -> subprocess.Popen[bytes]:
         argv, pipe = [sys.executable, *arguments], subprocess.PIPE

@@ -130,7 +130,7 @@ def test_the_sandbox_of_a_failed_drill_is_kept_if_the_form_says_so(house: House,
     house.only_page(begun, "proven/shop/drill-refuted")
     sandbox = open_installation(house.files.folder / "fleet.yaml").sandbox("local")
     (kept,) = sandbox.find()
-    assert sandbox.endpoint(kept.name).socket
+    assert sandbox.instance(kept.name).endpoint.socket
     sandbox.destroy(kept.name)
     house.nothing_runs()
 

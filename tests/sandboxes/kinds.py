@@ -9,9 +9,9 @@ from typing import Literal
 
 from include.proven import engines, sandboxes
 from include.proven.agent.protocol import Endpoint as AgentEndpoint
-from include.proven.fleet import model
+from include.proven.fleet import sandboxes as fleet_sandboxes
 from include.proven.manifest import Server
-from include.proven.sandboxes.contract import Endpoint, Sandbox
+from include.proven.sandboxes.contract import Endpoint, Order, Sandbox
 from tests.servers import databases
 
 Flavour = Literal["mariadb", "mysql"]
@@ -21,7 +21,7 @@ OpenKind = Callable[[pathlib.Path, list[pathlib.Path]], Sandbox]
 
 def open_local(directory: pathlib.Path, path: list[pathlib.Path]) -> Sandbox:
     """Open a local sandbox below `directory`."""
-    return sandboxes.open_sandbox("local", model.LocalSandbox(kind="local", directory=directory), path)
+    return sandboxes.open_sandbox("local", fleet_sandboxes.LocalSandbox(kind="local", directory=directory), path)
 
 
 KINDS: dict[str, OpenKind] = {"local": open_local}
@@ -43,7 +43,8 @@ class Case:
 
     def create(self, name: str, *, data_bytes: int = 1000, **settings: str) -> Endpoint:
         """Create a sandbox for a source of this flavour."""
-        return self.sandbox.create(name, a_server(self.flavour, **settings), data_bytes=data_bytes)
+        self.sandbox.create(Order(name, a_server(self.flavour, **settings), data_bytes))
+        return self.sandbox.ready(name).endpoint
 
     def ask(self, endpoint: Endpoint, sql: str) -> list[list[str]]:
         """Run SQL in the sandbox with the engine's own client and return the rows as text. Fail the test if it is refused."""

@@ -9,6 +9,7 @@ import pytest
 
 from include.proven.errors import SandboxError
 from include.proven.manifest import Server
+from include.proven.sandboxes.contract import Order
 from tests.sandboxes.kinds import Case, a_server
 
 NAME = "proven-20261121t043600z-drill-1c9e22ab"
@@ -25,7 +26,7 @@ def test_creating_a_name_again_returns_the_one_that_is_there(case: Case) -> None
     first = case.create(NAME)
     case.ask(first, "CREATE DATABASE seen")
     again = case.create(NAME)
-    assert again == first == case.sandbox.endpoint(NAME)
+    assert again == first == case.sandbox.instance(NAME).endpoint
     assert ["seen"] in case.ask(again, "SHOW DATABASES")
 
 
@@ -35,13 +36,13 @@ def test_destroy_leaves_nothing_and_a_second_finds_nothing(case: Case) -> None:
     assert case.sandbox.destroy(NAME) is False
     assert list(case.sandbox.find()) == []
     with pytest.raises(SandboxError, match="there is no"):
-        case.sandbox.endpoint(NAME)
+        case.sandbox.instance(NAME)
 
 
 def test_destroy_matches_names_exactly(case: Case) -> None:
     case.create(NAME)
     assert case.sandbox.destroy(OTHER) is False
-    case.sandbox.endpoint(NAME)
+    case.sandbox.instance(NAME)
 
 
 def test_find_lists_whole_sandboxes_with_their_lifetime(case: Case) -> None:
@@ -96,7 +97,7 @@ def test_settings_of_the_source_hold_in_the_sandbox(case: Case) -> None:
 )
 def test_other_series_leaves_the_drill_unproven_and_says_so(case: Case, wrong: Server) -> None:
     with pytest.raises(SandboxError, match=rf"the source was (MariaDB|MySQL) {wrong.version}") as caught:
-        case.sandbox.create(NAME, wrong, data_bytes=1000)
+        case.sandbox.create(Order(NAME, wrong, 1000))
     assert caught.value.verdict == "unproven"
     assert caught.value.hint
     assert list(case.sandbox.find()) == []

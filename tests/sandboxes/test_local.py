@@ -20,10 +20,11 @@ NAME = "proven-20261121t043600z-drill-1c9e22ab"
 ROOT = pathlib.Path(__file__).parents[2]
 CREATE = """
 import pathlib, sys
+from include.proven.sandboxes.contract import Order
 from tests.sandboxes.kinds import a_server, open_local
 directory, flavour, path, name = sys.argv[1:]
 sandbox = open_local(pathlib.Path(directory), [pathlib.Path(path)] if path else [])
-sandbox.create(name, a_server(flavour), data_bytes=1000)
+sandbox.create(Order(name, a_server(flavour), 1000))
 """
 
 
@@ -127,7 +128,7 @@ def test_dead_server_is_named_as_such(case: Case) -> None:
     (pid,) = servers.find_processes(case.directory / NAME / "data")
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(SandboxError, match="does not answer"):
-        case.sandbox.endpoint(NAME)
+        case.sandbox.instance(NAME)
     assert case.sandbox.destroy(NAME) is True
 
 

@@ -79,7 +79,8 @@ def _into_sandbox(
     this = drill.Drill(ids.new_drill(), "shop", manifest.recovery_point, opened.database("shop").stores[0], "local")
     drill.build(opened, this)
     try:
-        socket = drill.sandbox_endpoint(opened, this)["socket"]
+        with drill.reach(opened, this) as endpoint:
+            socket = endpoint["socket"]
         if load:
             _shell(f"{LOAD} --execute {DEFINER}".format(socket=shlex.quote(socket)))
         work = (lambda: load(socket)) if load else (lambda: drill.load(opened, this))

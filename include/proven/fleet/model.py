@@ -7,87 +7,14 @@ from __future__ import annotations
 
 import datetime
 import pathlib
-import re
 from typing import Annotated, Any, Literal
 
 import pydantic
 
 from include.proven.errors import ConfigError
 from include.proven.fleet import hints
-
-Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-"""A name of ours: lower case, digits and underscores, so that it fits DAG ids, object keys and file names alike."""
-
-DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?")
-
-RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]B)/s")
-RATE_UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9}
-
-
-def parse_duration(value: object) -> object:
-    """Given `1d 2h`, `90m` or `45s`, return the timedelta. Raise ValueError with the accepted form."""
-    if isinstance(value, datetime.timedelta):
-        return value
-    match = DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0, 0)
-    duration = datetime.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    if not duration:
-        raise ValueError("is no duration: write it as 26h, 90m, 45s or 1d 2h")
-    return duration
-
-
-def parse_rate(value: object) -> object:
-    """Given `50 MB/s`, `800 KB/s` or `1.5 GB/s`, return bytes a second. Raise ValueError with the accepted form."""
-    match = RATE.fullmatch(value.strip()) if isinstance(value, str) else None
-    rate = float(match[1]) * RATE_UNITS[match[2]] if match else 0.0
-    if not rate:
-        raise ValueError("is no rate: write it as 50 MB/s, 800 KB/s or 1 GB/s")
-    return rate
-
-
-def require_different(names: list[str]) -> list[str]:
-    """Return the names as they are. Raise ValueError if one stands there twice."""
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"names {twice[0]!r} twice")
-    return names
-
-
-def place_path(value: pathlib.Path, info: pydantic.ValidationInfo) -> pathlib.Path:
-    """Given a path as written, return it with `~` expanded; a relative one counts from the fleet file's folder."""
-    if str(value) in {"", "."}:
-        raise ValueError("is empty: write a path")
-    try:
-        expanded = value.expanduser()
-    except RuntimeError as error:
-        raise ValueError("names a home directory that is not known here") from error
-    folder = (info.context or {}).get("folder")
-    return folder / expanded if folder else expanded
-
-
-Duration = Annotated[
-    datetime.timedelta,
-    pydantic.BeforeValidator(
-        parse_duration, json_schema_input_type=Annotated[str, pydantic.Field(pattern=rf"^\s*(?=\d){DURATION.pattern}\s*$")]
-    ),
-]
-Rate = Annotated[
-    float,
-    pydantic.BeforeValidator(
-        parse_rate, json_schema_input_type=Annotated[str, pydantic.Field(pattern=rf"^\s*{RATE.pattern}\s*$")]
-    ),
-]
-"""Bytes a second."""
-FilePath = Annotated[pathlib.Path, pydantic.AfterValidator(place_path)]
-Text = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=1)]
-"""Text that says something: an empty name or address is a mistake."""
-Endpoint = Annotated[str, pydantic.StringConstraints(pattern=r"^https?://[^\s/]+")]
-"""An address to send to. It must hold no secret: it shows in logs."""
-
-
-class Model(pydantic.BaseModel):
-    """Base: a misspelt key is a fault, never ignored."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from include.proven.fleet.fields import Duration, Endpoint, FilePath, Model, Name, Rate, Text, require_different
+from include.proven.fleet.sandboxes import Sandbox
 
 
 class GnuPG(Model):
@@ -171,22 +98,6 @@ class DirectoryStore(StoreModel):
 Store = Annotated[SwiftStore | S3Store | DirectoryStore, pydantic.Field(discriminator="kind")]
 
 
-class LocalSandbox(Model):
-    """A scratch server as a process of the worker: unprivileged user, unix socket only."""
-
-    kind: Literal["local"]
-    """A process of the worker."""
-    directory: FilePath = pathlib.Path("/var/tmp/proven")  # noqa: S108  # folders below it are made with mode 0700 and random names
-    """Where data directories are made, each in a folder of its own, mode 0700."""
-    space_factor: float = pydantic.Field(default=2.5, ge=1)
-    """Free space that must be there before a restore, as a multiple of the dump's plain size."""
-    lifetime: Duration = datetime.timedelta(hours=12)
-    """After that the reaper takes it."""
-
-
-Sandbox = LocalSandbox
-
-
 class PagerDutyRoute(Model):
     """PagerDuty Events API v2."""
 
@@ -236,7 +147,9 @@ class Database(Model):
     """One protected MySQL or MariaDB server (or some of its schemas)."""
 
     connection: Text
-    """Airflow connection id of the source."""
+    """Airflow connection id of the source, as the machine that dumps it reaches it."""
+    host: Text | None = None
+    """Airflow connection id of type `ssh`: the backup runs there, beside the database; unset: on the worker."""
     engine: Literal["mariadb", "mysql"]
     """What the server is. The two are no longer alike: a dump of one is not restored on the other."""
     schedule: Text | None
@@ -280,6 +193,9 @@ class Fleet(Model):
     pages: Pages
     databases: Annotated[dict[Name, Database], pydantic.Field(min_length=1)]
     """What is protected."""
+    spread: Duration | None = datetime.timedelta(minutes=1)
+    """Scheduled backups and drills begin within this time after their moment, each database at a point of its own, so that they
+    don't reach the cloud, the stores and the sources all at once; null: at once."""
     tools: list[FilePath] = []
     """Directories searched for database and GnuPG programs before PATH, where several versions are installed."""
 

@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from include.proven.fleet import hints, model, schedule
+from include.proven.fleet import fields, hints, schedule
 from include.proven.fleet.faults import Path
 
 Finding = tuple[Path, str, str]
@@ -66,7 +66,7 @@ def _find_schedule(_fleet: dict[str, Any], database: dict[str, Any], _folder: pa
 
 def _duration(value: object) -> datetime.timedelta | None:
     try:
-        parsed = model.parse_duration(value)
+        parsed = fields.parse_duration(value)
     except ValueError:
         return None
     return parsed if isinstance(parsed, datetime.timedelta) else None

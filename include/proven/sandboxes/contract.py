@@ -1,22 +1,48 @@
 """The contract of a sandbox: a throwaway database server that one drill is restored on.
 
-Every implementation passes `tests/sandboxes/conformance.py`. A sandbox is found by its *name* (`ids.sandbox_name`) and by
-nothing else, so that a teardown that knows only the drill can destroy what a killed task has built.
+Every implementation passes `tests/sandboxes/test_conformance.py`. A sandbox is found by its *name* (`ids.sandbox_name`) and by
+nothing else, so that a teardown that knows only the drill can destroy what a killed task has built. Its life:
+
+    create → ready → (agents on its host: isolation, restore, checks) → destroy
+
+`create` only asks, so that many may be built at once; `ready` waits. Whoever is killed between the two leaves something that
+`destroy` and `find` know. What goes wrong is a SandboxError with the kind's own words: the drill is unproven.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 from collections.abc import Iterator
 from typing import Protocol
 
+from include.proven.errors import SandboxError
+from include.proven.hosts.contract import Host
 from include.proven.manifest import Server
+
+
+class SandboxFullError(SandboxError):
+    """There are as many sandboxes as there may be: wait for room."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """What is to be built, and for whom."""
+
+    name: str
+    server: Server
+    """The source: its flavour and series are built, its settings hold."""
+    data_bytes: int
+    """Plain size of the dump: memory and disk are chosen and checked by it."""
+    database: str = ""
+    recovery_point: str = ""
+    drill: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Endpoint:
-    """How to reach the sandbox's database from here, as the account that may do everything in it."""
+    """How to reach a sandbox's database, as the account that may do everything in it."""
 
     flavour: str
     socket: str = ""
@@ -27,12 +53,31 @@ class Endpoint:
 
 
 @dataclasses.dataclass(frozen=True)
+class Instance:
+    """A sandbox that is ready."""
+
+    name: str
+    host: Host
+    """Where its agents run. Whoever got the instance closes it."""
+    endpoint: Endpoint
+    """Its database, as an agent on that host reaches it."""
+    size: str
+    """What is paid for: `local`, `m1.large`."""
+    inside: tuple[str, ...] = ()
+    """Command that runs another one, on the host, in the network that the database server sees; empty: they see the same."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Found:
-    """A sandbox that exists, whole or half built."""
+    """A sandbox that exists, whole or half built, or what is left of one (a security group, a volume)."""
 
     name: str
     created_at: datetime.datetime
     expires_at: datetime.datetime
+    size: str = ""
+    database: str = ""
+    recovery_point: str = ""
+    drill: str = ""
 
 
 class Sandbox(Protocol):
@@ -41,19 +86,31 @@ class Sandbox(Protocol):
     name: str
     """Its name in the fleet file."""
 
-    def create(self, name: str, server: Server, *, data_bytes: int) -> Endpoint:
-        """Build the instance for data of `server`'s flavour, major version and settings; return when it answers.
+    def create(self, order: Order) -> None:
+        """Ask for the instance: of the source's flavour and series, isolated (no binlog, event scheduler off, no replication,
+        no network beyond what the controller needs), with nothing in it. A name that exists is left as it is.
 
-        It is isolated: no binlog, event scheduler off, no replication, no network beyond what the controller needs.
-        `data_bytes` is the plain size of the dump: the space is checked before anything is built. Creating a name that
-        exists returns the one that is there. Raise SandboxError (verdict: unproven) with the kind's own words.
+        Space and quota are checked before anything is built, as far as that can be known. Raise SandboxFullError if
+        `at_once` of this sandbox exist; two that ask at the same moment never make one too many.
         """
 
-    def endpoint(self, name: str) -> Endpoint:
-        """Return how to reach a sandbox that was created before. Raise SandboxError if it is not there or is dead."""
+    def ready(self, name: str) -> Instance:
+        """Return the instance when its machine and its database answer and are the ones that were asked for.
+
+        Raise SandboxError if it is not there, has failed, or is not ready within the kind's time limit.
+        """
+
+    def instance(self, name: str) -> Instance:
+        """Return an instance that was ready before, without waiting. Raise SandboxError if it is not there or is dead."""
+
+    def reach(self, name: str) -> contextlib.AbstractContextManager[Endpoint]:
+        """Open a way to its database *from here*, by a tunnel if need be, for as long as the context is entered."""
 
     def destroy(self, name: str) -> bool:
-        """Destroy the sandbox of that exact name, whole or half built. Return False if there was none."""
+        """Destroy the sandbox of that exact name, whole or half built, and all that was made for it; return when it is gone.
+
+        Return False if there was nothing.
+        """
 
     def find(self) -> Iterator[Found]:
-        """Yield every sandbox of ours that exists, for the reaper."""
+        """Yield every sandbox of ours that exists, sorted by name, for the reaper and for counting."""

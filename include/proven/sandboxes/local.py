@@ -21,9 +21,10 @@ from collections.abc import Iterator, Sequence
 from include.proven import engines, servers
 from include.proven.engines.contract import Engine
 from include.proven.errors import ProvenError, SandboxError
-from include.proven.fleet import model
+from include.proven.fleet import sandboxes as fleet_sandboxes
+from include.proven.hosts.local import LocalHost
 from include.proven.manifest import Server
-from include.proven.sandboxes.contract import Endpoint, Found
+from include.proven.sandboxes.contract import Endpoint, Found, Instance, Order
 
 NAME = re.compile(r"proven-[a-z0-9][a-z0-9-]*")
 RECORD = "sandbox.json"
@@ -32,37 +33,42 @@ EMPTY_BYTES = 600 * 1024**2
 MEBIBYTE = 1024**2
 POOL_BYTES = (256 * MEBIBYTE, 1024 * MEBIBYTE)
 """The buffer pool is as large as the dump, within these limits."""
+SIZE = "local"
 FLAVOURS = {"mariadb": "MariaDB", "mysql": "MySQL"}
 
 
 class LocalSandbox:
     """Scratch servers on this machine. `sandboxes/contract.py` says what each method does."""
 
-    def __init__(self, name: str, config: model.LocalSandbox, tools: Sequence[pathlib.Path]) -> None:
+    def __init__(self, name: str, config: fleet_sandboxes.LocalSandbox, tools: Sequence[pathlib.Path]) -> None:
         self.name = name
         self.directory = config.directory.expanduser().absolute()
         self.space_factor = config.space_factor
         self.lifetime = config.lifetime
         self.tools = tools
 
-    def create(self, name: str, server: Server, *, data_bytes: int) -> Endpoint:
-        """Build the scratch server and return when it answers; return the one that is there if it already does."""
-        engine = engines.engine(server.flavour)
-        self._check_series(engine, server)
+    def create(self, order: Order) -> None:
+        """Build the scratch server, unless one of that name answers already. It is ready when this returns."""
+        name, engine = order.name, engines.engine(order.server.flavour)
+        self._check_series(engine, order.server)
         self._make_directory()
         with self._locked(name):
             if (self._place(name) / RECORD).exists() and self._process(name, engine).answers():
-                return self.endpoint(name)
+                return
             self._remove(name)
-            self._check_space(data_bytes)
+            self._check_space(order.data_bytes)
             try:
-                return self._build(name, engine, server, data_bytes)
+                self._build(engine, order)
             except BaseException:
                 self._remove(name)
                 raise
 
-    def endpoint(self, name: str) -> Endpoint:
-        """Return how to reach a sandbox that was created before. Raise SandboxError if it is not there or is dead."""
+    def ready(self, name: str) -> Instance:
+        """Return the instance: `create` has waited for it."""
+        return self.instance(name)
+
+    def instance(self, name: str) -> Instance:
+        """Return an instance that was ready before. Raise SandboxError if it is not there or is dead."""
         try:
             record = json.loads((self._place(name) / RECORD).read_text())
         except FileNotFoundError:
@@ -74,7 +80,13 @@ class LocalSandbox:
                 detail=process.tail(),
                 hint="Its log is above; a server that vanished without a word was killed, most often for lack of memory.",
             )
-        return Endpoint(flavour=record["flavour"], socket=str(process.socket))
+        endpoint = Endpoint(flavour=record["flavour"], socket=str(process.socket))
+        return Instance(name=name, host=LocalHost(), endpoint=endpoint, size=SIZE)
+
+    @contextlib.contextmanager
+    def reach(self, name: str) -> Iterator[Endpoint]:
+        """Return its socket: it is on this machine."""
+        yield self.instance(name).endpoint
 
     def destroy(self, name: str) -> bool:
         """Destroy the sandbox of that exact name, whole or half built. Return False if there was none.
@@ -107,23 +119,29 @@ class LocalSandbox:
             # Its builder was killed before it wrote the record.
             created = datetime.datetime.fromtimestamp(place.stat().st_mtime, datetime.UTC)
             expires = created + self.lifetime
-        return Found(place.name, created, expires)
+            record = {}
+        told = {key: record.get(key, "") for key in ("database", "recovery_point", "drill")}
+        return Found(place.name, created, expires, size=SIZE, **told)
 
-    def _build(self, name: str, engine: Engine, server: Server, data_bytes: int) -> Endpoint:
-        place = self._place(name)
+    def _build(self, engine: Engine, order: Order) -> None:
+        place = self._place(order.name)
         place.mkdir(mode=0o711)
         now = datetime.datetime.now(datetime.UTC)
-        record = {"flavour": server.flavour, "created_at": now.isoformat(), "expires_at": (now + self.lifetime).isoformat()}
+        record = {
+            "flavour": order.server.flavour,
+            "created_at": now.isoformat(),
+            "expires_at": (now + self.lifetime).isoformat(),
+            **{key: getattr(order, key) for key in ("database", "recovery_point", "drill")},
+        }
         (place / "new").write_text(json.dumps(record))
         (place / "new").rename(place / RECORD)
         lowest, highest = POOL_BYTES
-        pool = f"--innodb-buffer-pool-size={min(max(data_bytes, lowest), highest) // MEBIBYTE}M"
+        pool = f"--innodb-buffer-pool-size={min(max(order.data_bytes, lowest), highest) // MEBIBYTE}M"
         first = place / "first.sql"
         first.write_text(engine.first_statements())
-        process = self._process(name, engine, settings=server.settings, options=[pool, f"--init-file={first}"])
+        process = self._process(order.name, engine, settings=order.server.settings, options=[pool, f"--init-file={first}"])
         process.prepare()
         process.start()
-        return Endpoint(flavour=server.flavour, socket=str(process.socket))
 
     def _remove(self, name: str) -> bool:
         place = self._place(name)

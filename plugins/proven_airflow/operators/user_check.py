@@ -12,7 +12,8 @@ from airflow.sdk import Connection
 
 from include.proven import drill
 from include.proven.agent import protocol
-from include.proven.drill import USER_CHECK_SECONDS
+from include.proven.drill import USER_CHECK_SECONDS, Drill
+from include.proven.installation import Installation
 from include.proven.proof import checks
 from include.proven.proof.verdict import Check
 from proven_airflow import identity
@@ -44,11 +45,12 @@ class UserCheck(SQLCheckOperator):
         """Ask, judge and record."""
         installation = open_installation()
         this = identity.chosen_drill(installation.fleet, context)
-        self.endpoint = drill.sandbox_endpoint(installation, this)
         folder = installation.fleet.checks_folder(this.database)
         known = {check.name: check for check in (checks.load_checks(folder) if folder else [])}
         self.sql = known[self.check].sql
-        answer = drill.answer(installation, this, self.check, lambda: self._ask(known[self.check]))
+        answer = drill.answer(
+            installation, this, self.check, lambda: self._reach_and_ask(installation, this, known[self.check])
+        )
         self.log.info("%s: %s", self.check, answer.figure)
 
     def get_db_hook(self) -> MySqlHook:
@@ -65,6 +67,10 @@ class UserCheck(SQLCheckOperator):
             extra=json.dumps({"charset": "utf8mb4", "unix_socket": self.endpoint["socket"]}),
         )
         return MySqlHook(connection=sandbox, init_command=TIME_LIMIT[self.endpoint["flavour"]])
+
+    def _reach_and_ask(self, installation: Installation, this: Drill, check: checks.UserCheck) -> Check:
+        with drill.reach(installation, this) as self.endpoint:
+            return self._ask(check)
 
     def _ask(self, check: checks.UserCheck) -> Check:
         self.log.info("asking the sandbox:\n%s", self.sql)
