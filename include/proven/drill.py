@@ -10,18 +10,17 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import time
 from collections.abc import Iterator
 from typing import Any
 
-from include.proven import agent_client, engines, ids, progress, restore
+from include.proven import agent_client, drill_evidence, engines, ids, progress, restore
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
-from include.proven.errors import CheckError, ProvenError
+from include.proven.errors import ProvenError
 from include.proven.installation import Installation, as_job_endpoint
 from include.proven.manifest import Manifest, Stage
 from include.proven.proof import checks, compare, judge
-from include.proven.proof.verdict import Check, Step, Verdict
+from include.proven.proof.verdict import Check, Verdict
 from include.proven.sandboxes.contract import Instance, Order
 
 BUILT_IN_CHECKS = ("fingerprint", "objects", "canary")
@@ -47,17 +46,9 @@ class Drill:
         return ids.sandbox_name(self.id)
 
 
-@dataclasses.dataclass
-class Note:
-    """What a step has to say for its evidence."""
-
-    stages: list[Stage] = dataclasses.field(default_factory=list)
-    figures: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-
 def build(installation: Installation, drill: Drill) -> None:
     """Build the sandbox for a recovery point. Raise ProvenError, with the evidence recorded, if it can't be."""
-    with _evidence(installation, drill, "build"):
+    with drill_evidence.record_step(installation, drill, "build"):
         manifest = _manifest(installation, drill)
         order = Order(
             name=drill.instance,
@@ -74,7 +65,7 @@ def build(installation: Installation, drill: Drill) -> None:
 
 def load(installation: Installation, drill: Drill, *, on_progress: progress.OnProgress | None = None) -> None:
     """Restore the recovery point in its sandbox. Raise ProvenError, with the evidence recorded, if it fails."""
-    with _evidence(installation, drill, "restore") as note:
+    with drill_evidence.record_step(installation, drill, "restore") as note:
         manifest = _manifest(installation, drill)
         with _instance(installation, drill) as instance:
             result = restore.load_into(
@@ -93,28 +84,8 @@ def load(installation: Installation, drill: Drill, *, on_progress: progress.OnPr
 def check(installation: Installation, drill: Drill, name: str) -> Check:
     """Ask one built-in or user check; record and return its answer. Raise CheckError if it failed."""
     if name in BUILT_IN_CHECKS:
-        return answer(installation, drill, name, lambda: _compare(installation, drill, name))
-    return answer(installation, drill, name, lambda: _ask_user_check(installation, drill, name))
-
-
-def answer(installation: Installation, drill: Drill, name: str, ask: Any) -> Check:
-    """Run `ask() -> Check`, record its answer as evidence, and return it.
-
-    Raise CheckError if the answer is `fail`, and whatever `ask` raised after recording that it could not run.
-    """
-    begun = time.monotonic()
-    try:
-        found: Check = ask()
-    except Exception as error:
-        what, hint = _explain(error)
-        lost = Check(name=name, outcome="could-not-run", figure=what, hint=hint, seconds=time.monotonic() - begun)
-        _record(installation, drill, lost, error)
-        raise
-    found = found.model_copy(update={"name": name, "seconds": time.monotonic() - begun})
-    _record(installation, drill, found)
-    if found.outcome == "fail":
-        raise CheckError(f"check {name} failed: {found.figure}", detail="\n".join(found.differences[:10]), hint=found.hint)
-    return found
+        return drill_evidence.answer(installation, drill, name, lambda: _compare(installation, drill, name))
+    return drill_evidence.answer(installation, drill, name, lambda: _ask_user_check(installation, drill, name))
 
 
 def check_names(installation: Installation, drill: Drill) -> list[str]:
@@ -236,43 +207,6 @@ def _ask_user_check(installation: Installation, drill: Drill, name: str) -> Chec
         )
         result = agent_client.run(job, host=instance.host)
     return checks.judge(known[name], result["columns"], result["rows"])
-
-
-@contextlib.contextmanager
-def _evidence(installation: Installation, drill: Drill, name: str) -> Iterator[Note]:
-    """Record how a step ended: done, or the verdict that its error means."""
-    begun, note = time.monotonic(), Note()
-    try:
-        yield note
-    except Exception as error:
-        what, hint = _explain(error)
-        outcome = error.verdict if isinstance(error, ProvenError) else "unproven"
-        detail = error.detail if isinstance(error, ProvenError) else ""
-        seconds = time.monotonic() - begun
-        step = Step(name=name, outcome=outcome, what=what, detail=detail, hint=hint, seconds=seconds)
-        _record(installation, drill, step, error)
-        raise
-    seconds = time.monotonic() - begun
-    done = Step(name=name, outcome="done", seconds=seconds, stages=note.stages, figures=note.figures)
-    _record(installation, drill, done)
-
-
-def _record(installation: Installation, drill: Drill, record: Step | Check, cause: Exception | None = None) -> None:
-    """Put evidence into the store. With a `cause` at hand, a store that refuses must not hide it."""
-    try:
-        catalog = installation.catalog(drill.database, drill.store)
-        catalog.record_evidence(drill.database, drill.recovery_point, drill.id, record)
-    except ProvenError as error:
-        if cause is None:
-            raise
-        cause.add_note(f"and its evidence could not be stored: {error.what}")
-
-
-def _explain(error: Exception) -> tuple[str, str]:
-    """Return what happened, in one line with the machine's last words, and the hint."""
-    if isinstance(error, ProvenError):
-        return ": ".join([error.what, *error.detail.splitlines()[-1:]]), error.hint
-    return f"{type(error).__name__}: {error}", ""
 
 
 def _manifest(installation: Installation, drill: Drill) -> Manifest:

@@ -10,7 +10,7 @@ from airflow.providers.common.sql.operators.sql import SQLCheckOperator
 from airflow.providers.mysql.hooks.mysql import MySqlHook
 from airflow.sdk import Connection
 
-from include.proven import drill
+from include.proven import drill, drill_evidence
 from include.proven.agent import protocol
 from include.proven.drill import USER_CHECK_SECONDS, Drill
 from include.proven.installation import Installation
@@ -48,7 +48,7 @@ class UserCheck(SQLCheckOperator):
         folder = installation.fleet.checks_folder(this.database)
         known = {check.name: check for check in (checks.load_checks(folder) if folder else [])}
         self.sql = known[self.check].sql
-        answer = drill.answer(
+        answer = drill_evidence.answer(
             installation, this, self.check, lambda: self._reach_and_ask(installation, this, known[self.check])
         )
         self.log.info("%s: %s", self.check, answer.figure)
