@@ -10,9 +10,9 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from include.proven import connections
+from include.proven import amazon_session, connections
 from include.proven.errors import ConfigError
-from include.proven.stores import s3_session, swift_client
+from include.proven.stores import swift_client
 
 if TYPE_CHECKING:
     import boto3
@@ -22,7 +22,7 @@ def install() -> None:
     """Make `connections.resolve` ask Airflow first, and Keystone and Amazon be asked through its providers."""
     connections.use_resolver(get_connection)
     swift_client.use_sessions(_open_keystone_session)
-    s3_session.use_sessions(_open_amazon_session)
+    amazon_session.use_sessions(_open_amazon_session)
 
 
 def get_connection(name: str) -> connections.Connection:

@@ -13,8 +13,8 @@ from typing import Any
 import botocore.config
 import botocore.exceptions
 
-from include.proven import connections, errors
-from include.proven.stores import s3_answers, s3_credentials, s3_errors, s3_session
+from include.proven import amazon_credentials, amazon_session, connections, errors
+from include.proven.stores import s3_answers, s3_errors
 
 TIMEOUT_SECONDS = 60
 RETRIES = 4
@@ -95,9 +95,9 @@ def connect(settings: connections.Connection, bucket: str, *, retries: int) -> A
     """Return boto3's client for a bucket. Raise ConfigError if `settings` make no sense."""
     extra = settings.extra
     try:
-        endpoint = s3_credentials.find_endpoint(settings, "s3")
+        endpoint = amazon_credentials.find_endpoint(settings, "s3")
         wanted = botocore.config.Config(**extra.get("config_kwargs", {}))
-        client = s3_session.open_session(settings).client(
+        client = amazon_session.open_session(settings).client(
             "s3", endpoint_url=endpoint, verify=extra.get("verify"), config=_config(endpoint, bucket, retries).merge(wanted)
         )
     except (AttributeError, TypeError, ValueError) as error:

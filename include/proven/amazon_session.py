@@ -1,6 +1,7 @@
-"""Where sessions of boto3 come from: Airflow, if we run inside it, else `s3_credentials`.
+"""Where sessions of boto3 come from: Airflow, if we run inside it, else `amazon_credentials`.
 
-This module does without boto3, whose import takes half a second: whoever opens no store in S3 should not wait for it.
+This module does without boto3, whose import takes half a second: whoever opens no store in S3, and no sandbox in EC2, should
+not wait for it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,6 @@ def open_session(settings: connections.Connection) -> boto3.session.Session:
     for opener in _openers:
         if session := opener(settings):
             return session
-    from include.proven.stores import s3_credentials
+    from include.proven import amazon_credentials
 
-    return s3_credentials.open_session(settings)
+    return amazon_credentials.open_session(settings)
