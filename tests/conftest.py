@@ -10,6 +10,7 @@ from tests.servers import missing
 
 pytest_plugins = [
     "tests.servers.pager",
+    "tests.servers.sshd",
     "tests.servers.databases",
     "tests.servers.gnupg",
     "tests.servers.swift",
