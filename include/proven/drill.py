@@ -13,13 +13,14 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from include.proven import agent_client, drill_evidence, engines, ids, progress, restore
+from include.proven import agent_client, drill_evidence, engines, ids, progress, restore, room
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
 from include.proven.errors import ProvenError
 from include.proven.installation import Installation, as_job_endpoint
 from include.proven.manifest import Manifest, Stage
 from include.proven.proof import checks, compare, judge
+from include.proven.proof.usage import measure
 from include.proven.proof.verdict import Check, Verdict
 from include.proven.sandboxes.contract import Instance, Order
 
@@ -46,9 +47,18 @@ class Drill:
         return ids.sandbox_name(self.id)
 
 
-def build(installation: Installation, drill: Drill) -> None:
-    """Build the sandbox for a recovery point. Raise ProvenError, with the evidence recorded, if it can't be."""
-    with drill_evidence.record_step(installation, drill, "build"):
+def build(
+    installation: Installation,
+    drill: Drill,
+    *,
+    asked_at: datetime.datetime | None = None,
+    on_progress: progress.OnProgress | None = None,
+) -> None:
+    """Build the sandbox for a recovery point, once there is room. Raise ProvenError, with evidence, if it can't be.
+
+    Given `asked_at`, when this drill asked first, it does not wait for room itself: it raises NoRoomYetError.
+    """
+    with drill_evidence.record_step(installation, drill, "build") as note:
         manifest = _manifest(installation, drill)
         order = Order(
             name=drill.instance,
@@ -59,8 +69,13 @@ def build(installation: Installation, drill: Drill) -> None:
             drill=drill.id,
         )
         sandbox = installation.sandbox(drill.sandbox)
-        sandbox.create(order)
-        sandbox.ready(drill.instance).host.close()
+        config = installation.fleet.sandboxes[drill.sandbox]
+        begun = datetime.datetime.now(datetime.UTC)
+        note.waited_seconds = room.create(sandbox, order, config, asked_at=asked_at, on_progress=on_progress)
+        note.figures["begun_at"] = (begun + datetime.timedelta(seconds=note.waited_seconds)).isoformat()
+        instance = sandbox.ready(drill.instance)
+        note.figures["size"] = instance.size
+        instance.host.close()
 
 
 def load(installation: Installation, drill: Drill, *, on_progress: progress.OnProgress | None = None) -> None:
@@ -94,8 +109,11 @@ def check_names(installation: Installation, drill: Drill) -> list[str]:
     return [*BUILT_IN_CHECKS, *(check.name for check in (checks.load_checks(folder) if folder else []))]
 
 
-def conclude(installation: Installation, drill: Drill) -> Verdict:
-    """Draw the verdict from the evidence, store it signed, and return it. A drill has one verdict: asking again returns it."""
+def conclude(installation: Installation, drill: Drill, *, keep_on_failure: bool = False) -> Verdict:
+    """Draw the verdict from the evidence, store it signed, and return it. A drill has one verdict: asking again returns it.
+
+    With `keep_on_failure` one that is not proven says that its sandbox is kept, so that the reaper lets it stand.
+    """
     catalog = installation.catalog(drill.database, drill.store)
     known = {verdict.drill: verdict for verdict in catalog.verdicts(drill.database, drill.recovery_point)}
     if drill.id in known:
@@ -116,6 +134,9 @@ def conclude(installation: Installation, drill: Drill) -> Verdict:
         started_at=ids.started_at(drill.id),
         finished_at=datetime.datetime.now(datetime.UTC),
     )
+    usage = measure(steps, installation.fleet.sandboxes[drill.sandbox].prices, verdict.finished_at)
+    kept = keep_on_failure and verdict.outcome != "proven"
+    verdict = verdict.model_copy(update={"usage": usage, "kept": kept})
     catalog.record_verdict(verdict)
     catalog.drop_evidence(drill.database, drill.recovery_point, drill.id)
     return verdict
@@ -139,13 +160,13 @@ def run(
     try:
         # a step that fails has left its evidence: the verdict says what happened
         with contextlib.suppress(ProvenError):
-            build(installation, drill)
+            build(installation, drill, on_progress=on_progress)
             load(installation, drill, on_progress=on_progress)
             for name in check_names(installation, drill):
                 with contextlib.suppress(ProvenError):
                     check(installation, drill, name)
-        verdict = conclude(installation, drill)
-        keep = keep_on_failure and verdict.outcome != "proven"
+        verdict = conclude(installation, drill, keep_on_failure=keep_on_failure)
+        keep = verdict.kept
     finally:
         if not keep:
             destroy(installation, drill)

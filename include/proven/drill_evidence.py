@@ -15,6 +15,7 @@ from include.proven.errors import CheckError, ProvenError
 from include.proven.installation import Installation
 from include.proven.manifest import Stage
 from include.proven.proof.verdict import Check, Step
+from include.proven.room import NoRoomYetError
 
 if TYPE_CHECKING:
     from include.proven.drill import Drill
@@ -26,23 +27,27 @@ class Note:
 
     stages: list[Stage] = dataclasses.field(default_factory=list)
     figures: dict[str, Any] = dataclasses.field(default_factory=dict)
+    waited_seconds: float = 0.0
+    """For room: part of no step's time, and so of no RTO."""
 
 
 @contextlib.contextmanager
 def record_step(installation: Installation, drill: Drill, name: str) -> Iterator[Note]:
-    """Record how a step ended: done, or the verdict that its error means."""
+    """Record how a step ended: done, or the verdict that its error means. One that must come back has not ended."""
     begun, note = time.monotonic(), Note()
     try:
         yield note
+    except NoRoomYetError:
+        raise
     except Exception as error:
         what, hint = _explain(error)
         outcome = error.verdict if isinstance(error, ProvenError) else "unproven"
         detail = error.detail if isinstance(error, ProvenError) else ""
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - begun - note.waited_seconds
         step = Step(name=name, outcome=outcome, what=what, detail=detail, hint=hint, seconds=seconds, figures=note.figures)
         record(installation, drill, step, error)
         raise
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - begun - note.waited_seconds
     done = Step(name=name, outcome="done", seconds=seconds, stages=note.stages, figures=note.figures)
     record(installation, drill, done)
 

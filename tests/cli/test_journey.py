@@ -32,7 +32,10 @@ CREATE PROCEDURE total() SELECT COUNT(*) FROM orders;
 def files(source: DatabaseServer, make_fleet: MakeFleet) -> FleetFiles:
     schema = source.fresh_schema("shop")
     source.sql(SHOP, schema)
-    return make_fleet(source, schemas=[schema])
+    files = make_fleet(source, schemas=[schema])
+    files.document["sandboxes"]["local"]["prices"] = {"local": 0.36}
+    files.write()
+    return files
 
 
 def test_a_backup_is_drilled_to_proven(files: FleetFiles, swift: Swift) -> None:
@@ -51,12 +54,18 @@ def test_a_backup_is_drilled_to_proven(files: FleetFiles, swift: Swift) -> None:
     )
     assert verdict["measured_rto_seconds"] > 0
     assert verdict["data_age_seconds"] > 0
+    assert verdict["usage"]["size"] == "local"
+    assert verdict["usage"]["instance_seconds"] >= verdict["measured_rto_seconds"]
+    assert verdict["usage"]["cost"] == pytest.approx(verdict["usage"]["instance_seconds"] / 3600 * 0.36)
+    stored = sum(artifact["bytes"] for artifact in manifest["artifacts"])
+    assert verdict["usage"]["fetched_bytes"] == stored
 
     (listed,) = json.loads(files.run("list", "--json").stdout)
     assert listed["verdict"] == "proven"
     shown = files.run("show", "shop")
     assert "PROVEN" in shown.stdout
     assert manifest["recovery_point"] in shown.stdout
+    assert "at 0.36 an hour" in shown.stdout
     nothing_runs(files)
 
 

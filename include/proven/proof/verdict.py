@@ -42,6 +42,21 @@ class Step(Record):
     figures: dict[str, Any] = {}
 
 
+class Usage(Record):
+    """What a drill has used (`usage.measure`)."""
+
+    size: str = ""
+    """Of the instance: `local`, `m1.large`; empty where it was never ready."""
+    instance_seconds: float
+    """From the moment that the instance was asked for to the verdict."""
+    price_per_hour: float | None = None
+    """As the fleet has it (`prices:`), in its currency; None if it does not."""
+    cost: float | None = None
+    """Of the instance for that time."""
+    fetched_bytes: int | None = None
+    """Read from the store; None if the restore did not get to its end."""
+
+
 class Verdict(Record):
     """What a drill has shown. Stored, signed, beside the recovery point."""
 
@@ -68,3 +83,7 @@ class Verdict(Record):
     """What this drill did not look at, each as a sentence."""
     triggered_by: str = ""
     """Who or what asked: `cli:alice`, a DAG run id."""
+    usage: Usage | None = None
+    """What it has used; None if no instance came to be, and in verdicts from before this was measured."""
+    kept: bool = False
+    """The sandbox was kept on purpose, for a look inside: it stands until it expires or is destroyed by hand."""
