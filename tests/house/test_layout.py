@@ -13,13 +13,18 @@ ROOT = pathlib.Path(__file__).parents[2]
 TOP = {
     *(".ci", ".dockerignore", ".gitignore"),
     *("CHANGELOG.md", "Dockerfile", "LICENSE", "README.md", "docker-compose.yaml", "proven", "pyproject.toml"),
-    *(f"requirements{part}.{kind}" for part in ("", "-dev", "-keystone", "-swift", "-uv") for kind in ("in", "txt")),
+    *(
+        f"requirements{part}.{kind}"
+        for part in ("", "-dev", "-keystone", "-openstack", "-swift", "-uv")
+        for kind in ("in", "txt")
+    ),
     *("dags", "docker", "docs", "include", "plugins", "scripts", "tests"),
 }
 SCRIPTS = [
     "proven",
     ".ci/run",
-    *(f"scripts/{name}" for name in ("bench", "fetch-keystone", "fetch-mysql", "lint", "lock", "setup", "test", "test-faults")),
+    *(f"scripts/{name}" for name in ("bench", "fetch-keystone", "fetch-mysql", "fetch-openstack", "lint", "lock", "setup")),
+    *(f"scripts/{name}" for name in ("test", "test-faults", "test-openstack")),
 ]
 OF_A_MACHINE = re.compile(r"/root/\.|/work/(main|steering)|/fa[r]m/|https?://[a-z.]*(debian|pypi|pythonhosted|npmjs)\.")
 

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = pathlib.Path(__file__).parents[2]
-PARTS = ["requirements", "requirements-dev", "requirements-swift", "requirements-keystone", "requirements-uv"]
+PARTS = ["requirements", *(f"requirements-{part}" for part in ("dev", "swift", "keystone", "openstack", "uv"))]
 
 
 def wanted(part: str) -> list[Requirement]:
