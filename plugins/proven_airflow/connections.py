@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keystoneauth1.session
@@ -12,17 +13,20 @@ from airflow.sdk.log import mask_secret
 
 from include.proven import amazon_session, connections
 from include.proven.errors import ConfigError
+from include.proven.hosts import ssh_opening
 from include.proven.stores import swift_client
 
 if TYPE_CHECKING:
     import boto3
+    import paramiko
 
 
 def install() -> None:
-    """Make `connections.resolve` ask Airflow first, and Keystone and Amazon be asked through its providers."""
+    """Make `connections.resolve` ask Airflow first, and Keystone, Amazon and SSH be spoken to through its providers."""
     connections.use_resolver(get_connection)
     swift_client.use_sessions(_open_keystone_session)
     amazon_session.use_sessions(_open_amazon_session)
+    ssh_opening.use_clients(_open_ssh_client)
 
 
 def get_connection(name: str) -> connections.Connection:
@@ -65,6 +69,14 @@ def _open_amazon_session(connection: connections.Connection) -> boto3.session.Se
     from proven_airflow import amazon  # here for the same reason
 
     return amazon.open_session(connection)
+
+
+def _open_ssh_client(
+    connection: connections.Connection, trusted: Sequence[paramiko.PKey], timeout: float
+) -> paramiko.SSHClient | None:
+    from proven_airflow import ssh  # here for the same reason
+
+    return ssh.open_client(connection, trusted, timeout)
 
 
 def _read_extra(name: str, text: str | None) -> dict[str, Any]:
