@@ -90,6 +90,7 @@ def load(installation: Installation, drill: Drill, *, on_progress: progress.OnPr
                 store=drill.store,
                 host=instance.host,
                 name=f"restore-{drill.id}",
+                sandbox=drill.sandbox,
                 on_progress=on_progress,
             )
         note.stages.extend(Stage.model_validate(stage) for stage in result["stages"])

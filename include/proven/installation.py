@@ -47,10 +47,14 @@ class Installation:
         config = self.fleet.store(name)
         return stores.open_store(name, config, self.connection)
 
-    def job_store(self, name: str) -> protocol.JobStore:
-        """Return a store as a job takes it."""
+    def job_store(self, name: str, sandbox: str = "") -> protocol.JobStore:
+        """Return a store as a job takes it; as one in that sandbox does, with its share of what all of them may read."""
         config = self.fleet.store(name)
-        return protocol.JobStore(name=name, parallel=config.parallel, bandwidth=config.bandwidth_limit or 0.0)
+        limits = [config.bandwidth_limit]
+        if sandbox and (common := self.fleet.sandboxes[sandbox].bandwidth_limit):
+            limits.append(common / self.fleet.sandboxes[sandbox].at_once)
+        bandwidth = min((limit for limit in limits if limit), default=0.0)
+        return protocol.JobStore(name=name, parallel=config.parallel, bandwidth=bandwidth)
 
     def catalog(self, database: str, store: str = "") -> Catalog:
         """Open the catalog of one store: of that name, or the first that the database's recovery points go to."""

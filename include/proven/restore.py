@@ -45,16 +45,18 @@ def load_into(
     store: str,
     host: Host = agent_client.HERE,
     name: str = "",
+    sandbox: str = "",
     on_progress: progress.OnProgress | None = None,
 ) -> dict[str, Any]:
     """Load a recovery point from a store into a server and return the agent's result (`protocol.RestoreJob`).
 
-    The agent runs on `host`, from where `target` is reached, under `name` if that may be connected to again. Raise
-    IntegrityError or LoadError where the recovery point is to blame, another ProvenError where it is not.
+    The agent runs on `host`, from where `target` is reached, under `name` if that may be connected to again. `sandbox` is the
+    fleet's name of the sandbox that the server stands in, if it does: its bandwidth is shared. Raise IntegrityError or
+    LoadError where the recovery point is to blame, another ProvenError where it is not.
     """
     reads = Reads(installation.store(store), f"{manifest.database}/{manifest.recovery_point}")
     artifacts = [_open_artifact(installation, reads, artifact) for artifact in manifest.artifacts]
-    job = _job(installation, manifest, store, artifacts, target=target)
+    job = _job(installation, manifest, store, artifacts, target=target, sandbox=sandbox)
     return agent_client.run(job, host=host, name=name, signer=reads, on_progress=on_progress)
 
 
@@ -143,6 +145,7 @@ def _job(
     *,
     target: protocol.Endpoint | None = None,
     output: str = "",
+    sandbox: str = "",
 ) -> protocol.RestoreJob:
     return protocol.RestoreJob(
         protocol=protocol.VERSION,
@@ -150,6 +153,6 @@ def _job(
         target=target,
         output=output,
         tools=installation.tools(engines.engine(manifest.engine)),
-        store=installation.job_store(store),
+        store=installation.job_store(store, sandbox),
         artifacts=list(artifacts),
     )
