@@ -11,10 +11,9 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from include.proven import amazon_session, connections
+from include.proven import amazon_session, connections, openstack_session
 from include.proven.errors import ConfigError
 from include.proven.hosts import ssh_opening
-from include.proven.stores import swift_client
 
 if TYPE_CHECKING:
     import boto3
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 def install() -> None:
     """Make `connections.resolve` ask Airflow first, and Keystone, Amazon and SSH be spoken to through its providers."""
     connections.use_resolver(get_connection)
-    swift_client.use_sessions(_open_keystone_session)
+    openstack_session.use_sessions(_open_keystone_session)
     amazon_session.use_sessions(_open_amazon_session)
     ssh_opening.use_clients(_open_ssh_client)
 

@@ -10,8 +10,7 @@ import keystoneauth1.identity.generic
 import keystoneauth1.identity.v3
 import pytest
 
-from include.proven import connections
-from include.proven.stores import swift_client
+from include.proven import connections, openstack_session
 from proven_airflow import connections as edge
 from tests.airflow.test_one_process import ORDERS, run_here, verdict_of
 from tests.servers.databases import DatabaseServer
@@ -25,7 +24,7 @@ def in_airflow() -> Iterator[None]:
     edge.install()
     yield
     connections.use_resolver(None)
-    swift_client.use_sessions(None)
+    openstack_session.use_sessions(None)
 
 
 def as_airflow(found: connections.Connection) -> str:
@@ -37,7 +36,7 @@ def as_airflow(found: connections.Connection) -> str:
 def test_the_providers_hook_opens_the_session(keystone_swift: KeystoneSwift, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = keystone_swift.keystone.by_project_id(keystone_swift.people[0])
     monkeypatch.setenv("AIRFLOW_CONN_PROVEN_SWIFT", as_airflow(ours))
-    session = swift_client.log_in(connections.resolve("proven_swift"))
+    session = openstack_session.open_session(connections.resolve("proven_swift"))
     assert isinstance(session.auth, keystoneauth1.identity.generic.Password)
     assert session.get_project_id() == keystone_swift.people[0].project_id
 
@@ -48,7 +47,7 @@ def test_an_application_credential_which_the_hook_does_not_know_is_ours(
 ) -> None:
     ours = keystone_swift.keystone.by_application_credential(keystone_swift.people[0])
     monkeypatch.setenv("AIRFLOW_CONN_PROVEN_SWIFT", as_airflow(ours))
-    session = swift_client.log_in(connections.resolve("proven_swift"))
+    session = openstack_session.open_session(connections.resolve("proven_swift"))
     assert isinstance(session.auth, keystoneauth1.identity.v3.ApplicationCredential)
     assert session.get_project_id() == keystone_swift.people[0].project_id
 

@@ -6,19 +6,16 @@ import contextlib
 import datetime
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, TypedDict
 
 import keystoneauth1.exceptions
-import keystoneauth1.identity.v3
-import keystoneauth1.session
 import requests
 import swiftclient
 
-from include.proven import connections, errors
+from include.proven import connections, errors, openstack_session
 from include.proven.stores import swift_connection
 
-TIMEOUT_SECONDS = 60
 RETRIES = 4
 FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS = 0.5, 8
 
@@ -38,12 +35,6 @@ HINTS = {
 swiftclient.client.logger_settings["reveal_sensitive_prefix"] = 0
 # And at INFO it logs every request that was not 2xx: to look for an object that is not there is no news.
 logging.getLogger("swiftclient").setLevel(logging.WARNING)
-
-
-OpenSession = Callable[[connections.Connection], keystoneauth1.session.Session | None]
-"""Given a connection, opens a session of its own for it, or returns None: then ours is used."""
-
-_openers: list[OpenSession] = []
 
 
 class Listed(TypedDict, total=False):
@@ -141,49 +132,26 @@ def describe(error: swiftclient.ClientException) -> str:
 
 def connect(settings: connections.Connection, *, retries: int) -> Any:
     """Return a connection. It logs in with its first request. Raise ConfigError if `settings` make no sense."""
-    if not settings.host.startswith(("http://", "https://")):
-        raise errors.ConfigError(
-            f"connection {settings.name}: its host is no URL: {settings.host!r}",
-            hint="Write the URL of Swift's or Keystone's authentication: https://…/auth/v1.0 or https://…/v3.",
-        )
+    openstack_session.require_url(settings)
     common = {
         "retries": retries,
         "starting_backoff": FIRST_BACKOFF_SECONDS,
         "max_backoff": LAST_BACKOFF_SECONDS,
-        "timeout": TIMEOUT_SECONDS,
+        "timeout": openstack_session.TIMEOUT_SECONDS,
         "cacert": settings.extra.get("cacert"),
     }
     match str(settings.extra.get("auth_version", "3" if settings.conn_type == "openstack" else "1")):
         case "1" | "1.0":
             return swift_connection.Connection(authurl=settings.host, user=settings.login, key=settings.password, **common)
         case "3":
-            region = settings.extra.get("region_name") or settings.extra.get("OS_REGION_NAME")
+            region = openstack_session.region(settings)
             return swift_connection.Connection(
-                session=log_in(settings), os_options={"region_name": region} if region else {}, **common
+                session=openstack_session.open_session(settings), os_options={"region_name": region} if region else {}, **common
             )
         case version:
             raise errors.ConfigError(
                 f"connection {settings.name}: auth_version {version!r} is not known", hint="It is 1 (tempauth) or 3 (Keystone)."
             )
-
-
-def log_in(settings: connections.Connection) -> keystoneauth1.session.Session:
-    """Return a Keystone session: Airflow's, if we run inside it, else by application credential or by password.
-
-    The extra may be written as keystoneauth names things (`project_name`, `user_domain_name` …) or as Airflow's OpenStack
-    provider does (`OS_PROJECT_ID`, `OS_PROJECT_DOMAIN_ID`, `OS_REGION_NAME`).
-    """
-    for open_session in _openers:
-        if session := open_session(settings):
-            return session
-    return keystoneauth1.session.Session(
-        auth=_authentication(settings), verify=settings.extra.get("cacert", True), timeout=TIMEOUT_SECONDS
-    )
-
-
-def use_sessions(opener: OpenSession | None) -> None:
-    """Let `opener` open sessions where it can; None: open them here."""
-    _openers[:] = [opener] if opener else []
 
 
 def below(folder: str) -> str:
@@ -204,25 +172,3 @@ def none_if_missing() -> Iterator[None]:
     except swiftclient.ClientException as error:
         if error.http_status != requests.codes.not_found:
             raise
-
-
-def _authentication(settings: connections.Connection) -> keystoneauth1.identity.v3.Auth:
-    extra = settings.extra
-    if "application_credential_id" in extra:
-        return keystoneauth1.identity.v3.ApplicationCredential(
-            settings.host,
-            application_credential_id=extra["application_credential_id"],
-            application_credential_secret=extra.get("application_credential_secret") or settings.password,
-        )
-    domain = {"project_domain_name": extra.get("project_domain_name", "Default")} if "project_name" in extra else {}
-    user_domain = extra.get("OS_PROJECT_DOMAIN_ID")
-    return keystoneauth1.identity.v3.Password(
-        settings.host,
-        username=settings.login,
-        password=settings.password,
-        user_domain_id=user_domain,
-        user_domain_name=None if user_domain else extra.get("user_domain_name", "Default"),
-        project_id=extra.get("OS_PROJECT_ID"),
-        project_name=extra.get("project_name"),
-        **domain,
-    )
