@@ -116,18 +116,6 @@ def port_is_free(port: int) -> bool:
     return True
 
 
-def without_network() -> list[str]:
-    """Return what to put before an argv so that the program has no network, not even a loopback.
-
-    Unix sockets still work. Return nothing where the kernel or a container forbids it: the server's own options remain.
-    """
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        return []
-    prefix = [unshare, "--net"] if os.geteuid() == 0 else [unshare, "--user", "--map-current-user", "--net"]
-    return [*prefix, "--"] if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0 else []
-
-
 def find_closed(directory: pathlib.Path) -> pathlib.Path | None:
     """Return the uppermost parent of `directory` that not everybody may enter, None if there is none."""
     return next(
@@ -135,38 +123,38 @@ def find_closed(directory: pathlib.Path) -> pathlib.Path | None:
     )
 
 
-def find_processes(datadir: pathlib.Path) -> list[int]:
-    """Return the ids of the processes that serve or initialise that data directory."""
-    wanted = f"--datadir={datadir}".encode()
+def find_processes(datadir: pathlib.Path, *, option: str = "--datadir") -> list[int]:
+    """Return the ids of the processes that serve or initialise that data directory, or name it by another option."""
+    wanted = os.fsencode(f"{option}={datadir}")
     pids = sorted(int(entry.name) for entry in pathlib.Path("/proc").iterdir() if entry.name.isdigit())
     return [pid for pid in pids if wanted in _arguments(pid)]
 
 
-def kill_processes(datadir: pathlib.Path, *, gently: float = 0) -> bool:
-    """Stop every process of that data directory: SIGTERM and up to `gently` seconds, then SIGKILL. Return if there was one.
+def kill_processes(datadir: pathlib.Path, *, gently: float = 0, option: str = "--datadir") -> bool:
+    """Stop every such process: SIGTERM and up to `gently` seconds, then SIGKILL. Return if there was one.
 
     Raise SandboxError if one does not go.
     """
-    there = bool(find_processes(datadir))
+    there = bool(find_processes(datadir, option=option))
     if gently and there:
-        _signal_all(datadir, signal.SIGTERM)
-        _wait_until(lambda: not find_processes(datadir), gently)
+        _signal_all(datadir, option, signal.SIGTERM)
+        _wait_until(lambda: not find_processes(datadir, option=option), gently)
     deadline = time.monotonic() + 30
-    while find_processes(datadir):
+    while left := find_processes(datadir, option=option):
         if time.monotonic() > deadline:
-            raise SandboxError(f"processes {find_processes(datadir)} of {datadir} survive a SIGKILL")
-        _signal_all(datadir, signal.SIGKILL)
+            raise SandboxError(f"processes {left} of {datadir} survive a SIGKILL")
+        _signal_all(datadir, option, signal.SIGKILL)
         time.sleep(0.05)
     return there
 
 
-def _signal_all(datadir: pathlib.Path, number: int) -> None:
+def _signal_all(datadir: pathlib.Path, option: str, number: int) -> None:
     """Signal each process through a pidfd, so that an id which another process got meanwhile is never hit."""
-    for pid in find_processes(datadir):
+    for pid in find_processes(datadir, option=option):
         with contextlib.suppress(ProcessLookupError):
             handle = os.pidfd_open(pid)
             try:
-                if f"--datadir={datadir}".encode() in _arguments(pid):
+                if os.fsencode(f"{option}={datadir}") in _arguments(pid):
                     signal.pidfd_send_signal(handle, number)
             finally:
                 os.close(handle)
@@ -191,8 +179,8 @@ def _wait_until(reached: Callable[[], bool], seconds: float) -> bool:
 class ServerProcess:
     """One scratch server in one directory of its own: `data/`, `files/` (all that LOAD DATA may see), `run/s`, `error.log`.
 
-    Given a `port` it listens there on the loopback; otherwise on nothing but its socket, and where the kernel lets us it has no
-    network at all: whatever a restored trigger, function or federated table calls, it reaches nobody.
+    Given a `port` it listens there on the loopback; otherwise on nothing but its socket. `prefix` is put before every program
+    that is started here, such as a command that takes the network from it.
     """
 
     def __init__(
@@ -204,6 +192,7 @@ class ServerProcess:
         settings: dict[str, str] | None = None,
         options: Sequence[str] = (),
         port: int | None = None,
+        prefix: Sequence[str] = (),
     ) -> None:
         self.engine = engine
         self.directory = directory
@@ -211,6 +200,7 @@ class ServerProcess:
         self.settings = settings or {}
         self.options = options
         self.port = port
+        self.prefix = prefix
         self.datadir = directory / "data"
         self.socket = directory / "run" / "s"
         self.log = directory / "error.log"
@@ -266,10 +256,7 @@ class ServerProcess:
         return False
 
     def _run(self, argv: list[str]) -> subprocess.Popen[bytes]:
-        program = [find_program(argv[0], self.tools), *argv[1:]]
-        program = [*as_user(self.uid), *program]
-        if self.port is None:
-            program = [*without_network(), *program]
+        program = [*self.prefix, *as_user(self.uid), find_program(argv[0], self.tools), *argv[1:]]
         path = os.pathsep.join([os.environ.get("PATH", os.defpath), SBIN])
         self.log.touch(mode=0o600)
         with self.log.open("ab") as log:

@@ -14,6 +14,7 @@ import pytest
 
 from include.proven import servers
 from include.proven.errors import SandboxError
+from include.proven.sandboxes import confinement
 from tests.sandboxes.kinds import SERIES, Case, open_local
 
 NAME = "proven-20261121t043600z-drill-1c9e22ab"
@@ -67,7 +68,8 @@ def test_half_built_sandbox_is_built_anew(case: Case) -> None:
     wait_for(f"{NAME}/data/*", case.directory, child)
     child.kill()
     child.wait()
-    assert case.ask(case.create(NAME), "SELECT 1") == [["1"]]
+    case.create(NAME)
+    assert case.ask(NAME, "SELECT 1") == [["1"]]
 
 
 def test_destroy_wins_over_a_create_that_is_at_work(case: Case) -> None:
@@ -96,7 +98,7 @@ def test_server_is_unprivileged_and_reaches_no_network(case: Case) -> None:
         assert status["Groups"].strip() == ""
     assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
     assert status["NoNewPrivs"].strip() == "1" or os.geteuid() != 0
-    if servers.without_network():
+    if confinement.without_network():
         assert pathlib.Path(f"/proc/{pid}/ns/net").readlink() != pathlib.Path("/proc/self/ns/net").readlink()
     assert not sockets_of(pid) & network_sockets(pid)
 

@@ -1,21 +1,16 @@
 """A sandbox as a process of this machine: a scratch server of an unprivileged user, on a unix socket, without network.
 
-<directory>/<sandbox>/sandbox.json     what it is, written before anything else
-                      data/ run/ files/ error.log     `servers.ServerProcess`
-<directory>/.<sandbox>.lock            held by whoever builds or destroys it: the kernel lets go of it when that one dies
+`local_place.py` says where it lies, `confinement.py` takes the network from it, `memory.py` limits its memory, and `guard.py`
+ends it when it takes up too much of the disk or lives too long.
 """
 
 from __future__ import annotations
 
 import contextlib
-import datetime
-import fcntl
-import json
 import os
 import pathlib
-import re
-import shutil
-import time
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 
 from include.proven import engines, servers
@@ -24,17 +19,17 @@ from include.proven.errors import ProvenError, SandboxError
 from include.proven.fleet import sandboxes as fleet_sandboxes
 from include.proven.hosts.local import LocalHost
 from include.proven.manifest import Server
+from include.proven.sandboxes import confinement, guard, memory
 from include.proven.sandboxes.contract import Endpoint, Found, Instance, Order
+from include.proven.sandboxes.local_place import SIZE, Places
 
-NAME = re.compile(r"proven-[a-z0-9][a-z0-9-]*")
-RECORD = "sandbox.json"
 EMPTY_BYTES = 600 * 1024**2
 """What a server with nothing in it takes up: redo log, undo, system tables."""
 MEBIBYTE = 1024**2
 POOL_BYTES = (256 * MEBIBYTE, 1024 * MEBIBYTE)
-"""The buffer pool is as large as the dump, within these limits."""
-SIZE = "local"
+"""The buffer pool is as large as the dump, within these limits, and at most half of `memory_limit`."""
 FLAVOURS = {"mariadb": "MariaDB", "mysql": "MySQL"}
+GUARD_OPTION = "--guard-of"
 
 
 class LocalSandbox:
@@ -42,21 +37,21 @@ class LocalSandbox:
 
     def __init__(self, name: str, config: fleet_sandboxes.LocalSandbox, tools: Sequence[pathlib.Path]) -> None:
         self.name = name
-        self.directory = config.directory.expanduser().absolute()
-        self.space_factor = config.space_factor
-        self.lifetime = config.lifetime
+        self.config = config
         self.tools = tools
+        self._places = Places(name, config.directory.expanduser().absolute())
 
     def create(self, order: Order) -> None:
         """Build the scratch server, unless one of that name answers already. It is ready when this returns."""
         name, engine = order.name, engines.engine(order.server.flavour)
         self._check_series(engine, order.server)
-        self._make_directory()
-        with self._locked(name):
-            if (self._place(name) / RECORD).exists() and self._process(name, engine).answers():
+        self._places.place(name)
+        self._places.make_directory()
+        with self._places.locked(name):
+            if self._answers(name):
                 return
             self._remove(name)
-            self._check_space(order.data_bytes)
+            self._places.take(order, self.config.at_once, self.config.lifetime)
             try:
                 self._build(engine, order)
             except BaseException:
@@ -68,20 +63,21 @@ class LocalSandbox:
         return self.instance(name)
 
     def instance(self, name: str) -> Instance:
-        """Return an instance that was ready before. Raise SandboxError if it is not there or is dead."""
+        """Return an instance that was ready before. Raise SandboxError, with the reason, if it is not there or is dead."""
         try:
-            record = json.loads((self._place(name) / RECORD).read_text())
+            flavour = self._places.record(name)["flavour"]
         except FileNotFoundError:
-            raise SandboxError(f"sandbox {self.name}: there is no {name}", detail=str(self.directory)) from None
-        process = self._process(name, engines.engine(record["flavour"]))
-        if not process.answers():
-            raise SandboxError(
+            raise SandboxError(f"sandbox {self.name}: there is no {name}", detail=str(self._places.directory)) from None
+        process = self._process(name, engines.engine(flavour))
+        found = servers.find_processes(process.datadir)
+        if not found or not process.answers():
+            raise self._why_dead(process) or SandboxError(
                 f"sandbox {self.name}: the server of {name} does not answer",
                 detail=process.tail(),
                 hint="Its log is above; a server that vanished without a word was killed, most often for lack of memory.",
             )
-        endpoint = Endpoint(flavour=record["flavour"], socket=str(process.socket))
-        return Instance(name=name, host=LocalHost(), endpoint=endpoint, size=SIZE)
+        endpoint = Endpoint(flavour=flavour, socket=str(process.socket))
+        return Instance(name=name, host=LocalHost(), endpoint=endpoint, size=SIZE, inside=confinement.inside(found[0]))
 
     @contextlib.contextmanager
     def reach(self, name: str) -> Iterator[Endpoint]:
@@ -93,94 +89,107 @@ class LocalSandbox:
 
         Whoever is just building it loses its server first, so that it lets go.
         """
-        place = self._place(name)
+        place = self._places.place(name)
         was_there = place.exists()
-        if not (was_there or self._lock_file(name).exists() or servers.find_processes(place / "data")):
+        if not (was_there or self._places.is_locked(name) or servers.find_processes(place / "data")):
             return False
         servers.kill_processes(place / "data")
-        self._make_directory()
-        with self._locked(name):
+        self._places.make_directory()
+        with self._places.locked(name):
             return self._remove(name) or was_there
 
     def find(self) -> Iterator[Found]:
         """Yield every sandbox of ours that exists, whole or half built, sorted by name."""
-        if not self.directory.exists():
-            return
-        for place in sorted(self.directory.iterdir()):
-            if NAME.fullmatch(place.name) and place.is_dir():
-                with contextlib.suppress(FileNotFoundError):
-                    yield self._describe(place)
-
-    def _describe(self, place: pathlib.Path) -> Found:
-        try:
-            record = json.loads((place / RECORD).read_text())
-            created, expires = (datetime.datetime.fromisoformat(record[key]) for key in ("created_at", "expires_at"))
-        except FileNotFoundError:
-            # Its builder was killed before it wrote the record.
-            created = datetime.datetime.fromtimestamp(place.stat().st_mtime, datetime.UTC)
-            expires = created + self.lifetime
-            record = {}
-        told = {key: record.get(key, "") for key in ("database", "recovery_point", "drill")}
-        return Found(place.name, created, expires, size=SIZE, **told)
+        for name in self._places.names():
+            with contextlib.suppress(FileNotFoundError):
+                yield self._places.describe(name, self.config.lifetime)
 
     def _build(self, engine: Engine, order: Order) -> None:
-        place = self._place(order.name)
-        place.mkdir(mode=0o711)
-        now = datetime.datetime.now(datetime.UTC)
-        record = {
-            "flavour": order.server.flavour,
-            "created_at": now.isoformat(),
-            "expires_at": (now + self.lifetime).isoformat(),
-            **{key: getattr(order, key) for key in ("database", "recovery_point", "drill")},
-        }
-        (place / "new").write_text(json.dumps(record))
-        (place / "new").rename(place / RECORD)
-        lowest, highest = POOL_BYTES
-        pool = f"--innodb-buffer-pool-size={min(max(order.data_bytes, lowest), highest) // MEBIBYTE}M"
+        place = self._places.place(order.name)
+        most = int(order.data_bytes * self.config.space_factor) + EMPTY_BYTES
+        self._places.check_space(most, order.data_bytes)
         first = place / "first.sql"
         first.write_text(engine.first_statements())
-        process = self._process(order.name, engine, settings=order.server.settings, options=[pool, f"--init-file={first}"])
-        process.prepare()
-        process.start()
+        process = self._process(
+            order.name,
+            engine,
+            settings=order.server.settings,
+            options=[f"--innodb-buffer-pool-size={self._pool(order.data_bytes) // MEBIBYTE}M", f"--init-file={first}"],
+            prefix=[*self._limit_memory(place), *confinement.without_network()],
+        )
+        with self._guarded(process.datadir, most):
+            try:
+                process.prepare()
+                process.start()
+            except SandboxError as error:
+                raise self._why_dead(process) or error from error
+
+    def _pool(self, data_bytes: int) -> int:
+        lowest, highest = POOL_BYTES
+        limit = self.config.memory_limit
+        return min(max(data_bytes, lowest), highest, limit * MEBIBYTE // 2 if limit else highest)
+
+    def _limit_memory(self, place: pathlib.Path) -> tuple[str, ...]:
+        """Return what to put before the server so that it keeps to its memory. Raise SandboxError if no limit can be set."""
+        limit = self.config.memory_limit
+        return memory.join(memory.make(place, limit)) if limit else ()
+
+    @contextlib.contextmanager
+    def _guarded(self, datadir: pathlib.Path, most: int) -> Iterator[None]:
+        """Build under a guard that stays with the server, and that ends what was begun if we are killed meanwhile."""
+        seconds = self.config.lifetime.total_seconds()
+        watcher = subprocess.Popen(
+            [sys.executable, "-I", guard.__file__, f"{GUARD_OPTION}={datadir}", str(most), str(seconds)],
+            cwd="/",
+            env={"PATH": os.defpath},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        if watcher.stdin is None:
+            raise AssertionError("the guard was started with a pipe")
+        with watcher.stdin as pipe:
+            yield
+            pipe.write(guard.BUILT)
 
     def _remove(self, name: str) -> bool:
-        place = self._place(name)
-        was_running = servers.kill_processes(place / "data")
-        if not place.exists():
-            return was_running
+        datadir = self._places.place(name) / "data"
+        servers.kill_processes(datadir, option=GUARD_OPTION)
+        was_running = servers.kill_processes(datadir)
+        memory.remove(datadir.parent)
+        return self._places.remove(name) or was_running
+
+    def _why_dead(self, process: servers.ServerProcess) -> SandboxError | None:
+        """Return who has killed a server: the kernel for its memory, or the guard. None if it was neither."""
+        who = f"sandbox {self.name}: the server of {process.directory.name}"
+        if memory.was_exceeded(process.directory):
+            return SandboxError(
+                f"{who} was killed for lack of memory: limit {self.config.memory_limit} MiB",
+                detail=process.tail(),
+                hint="Raise `memory_limit` of the sandbox: the largest row, and what a check sorts, must find room.",
+            )
+        reasons = [line.removeprefix(guard.MARK) for line in process.tail().splitlines() if line.startswith(guard.MARK)]
+        return SandboxError(f"{who} was ended: {reasons[-1]}", detail=process.tail()) if reasons else None
+
+    def _answers(self, name: str) -> bool:
         try:
-            shutil.rmtree(place)
-        except OSError as error:
-            raise SandboxError(f"sandbox {self.name}: {name} can't be removed", detail=str(error)) from error
-        return True
+            flavour = self._places.record(name)["flavour"]
+        except FileNotFoundError:
+            return False
+        return self._process(name, engines.engine(flavour)).answers()
 
     def _process(
-        self, name: str, engine: Engine, *, settings: dict[str, str] | None = None, options: Sequence[str] = ()
+        self,
+        name: str,
+        engine: Engine,
+        *,
+        settings: dict[str, str] | None = None,
+        options: Sequence[str] = (),
+        prefix: Sequence[str] = (),
     ) -> servers.ServerProcess:
-        return servers.ServerProcess(engine, self._place(name), tools=self.tools, settings=settings, options=options)
-
-    def _place(self, name: str) -> pathlib.Path:
-        if not NAME.fullmatch(name):
-            raise SandboxError(f"sandbox {self.name}: {name!r} is no name of a sandbox")
-        return self.directory / name
-
-    def _lock_file(self, name: str) -> pathlib.Path:
-        return self.directory / f".{name}.lock"
-
-    def _make_directory(self) -> None:
-        """Make the directory of all sandboxes, open to pass through. Raise SandboxError if another user could reach into it."""
-        try:
-            self.directory.mkdir(mode=0o711, parents=True)
-            self.directory.chmod(0o711)
-        except FileExistsError:
-            owner = self.directory.stat().st_uid
-            if owner not in {0, os.geteuid()}:
-                raise SandboxError(
-                    f"sandbox {self.name}: directory {self.directory} belongs to user {owner}, not to us",
-                    hint="Choose another `directory:`, or have it removed.",
-                ) from None
-        except OSError as error:
-            raise SandboxError(f"sandbox {self.name}: directory {self.directory} can't be made", detail=str(error)) from error
+        place = self._places.place(name)
+        return servers.ServerProcess(engine, place, tools=self.tools, settings=settings, options=options, prefix=prefix)
 
     def _check_series(self, engine: Engine, server: Server) -> None:
         program = engine.server_programs()[0]
@@ -196,47 +205,3 @@ class LocalSandbox:
                 hint="A dump is judged by a server of its own flavour and series only: "
                 "install that server too, and name the directory of its programs in the fleet's `tools:`.",
             )
-
-    def _check_space(self, data_bytes: int) -> None:
-        needed, free = int(data_bytes * self.space_factor) + EMPTY_BYTES, shutil.disk_usage(self.directory).free
-        if needed > free:
-            raise SandboxError(
-                f"no space for the sandbox in {self.directory}: needs {needed / 1e9:,.1f} GB, has {free / 1e9:,.1f} GB",
-                hint=f"The dump is {data_bytes / 1e9:,.1f} GB: free some space, or move `directory:` of sandbox {self.name}.",
-            )
-
-    @contextlib.contextmanager
-    def _locked(self, name: str, *, time_limit: float = 240) -> Iterator[None]:
-        """Hold the lock of a name: two that build, or one that builds and one that destroys, take turns."""
-        path = self._lock_file(name)
-        deadline = time.monotonic() + time_limit
-        while True:
-            handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
-            try:
-                if _try_lock(handle) and _is_file(handle, path):
-                    try:
-                        yield
-                    finally:
-                        path.unlink()
-                    return
-            finally:
-                os.close(handle)
-            if time.monotonic() > deadline:
-                raise SandboxError(f"sandbox {self.name}: another process has been at work on {name} for {time_limit:.0f} s")
-            time.sleep(0.1)
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_file(handle: int, path: pathlib.Path) -> bool:
-    """Say whether the file that was locked still has its name: the one before us removes it while we wait."""
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
