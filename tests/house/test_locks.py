@@ -10,7 +10,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = pathlib.Path(__file__).parents[2]
-PARTS = ["requirements", *(f"requirements-{part}" for part in ("dev", "swift", "keystone", "openstack", "uv"))]
+PARTS = [
+    "requirements",
+    *(f"requirements-{part}" for part in ("dev", "swift", "keystone", "openstack", "openstack-libvirt", "uv")),
+]
 
 
 def wanted(part: str) -> list[Requirement]:

@@ -13,7 +13,7 @@ KEYSTONE=http://127.0.0.1:5000/v3
 PLACEMENT=http://127.0.0.1:8778 GLANCE=http://127.0.0.1:9292 NOVA=http://127.0.0.1:8774 NEUTRON=http://127.0.0.1:9696
 PASSWORD=secret # of everyone in the bed
 HOST_ADDRESS=10.77.0.1 # this host, as real machines see it
-LIBVIRT=qemu+unix:///system?socket=$STATE/libvirt/run/libvirt-sock
+LIBVIRT="qemu+unix:///system?socket=$STATE/libvirt/run/libvirt-sock"
 
 export PYTHONWARNINGS=ignore
 export PATH=$VENV/bin:$PATH:/usr/sbin:/sbin

@@ -36,7 +36,7 @@ def main(directory: str) -> None:
         hw_rng_model="virtio",
         hw_video_model="none",
     )
-    admin.compute.create_flavor(name="real", ram=1536, vcpus=2, disk=6)
+    admin.compute.create_flavor(name="real", ram=1536, vcpus=2, disk=12)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def main(kind: str, file: str) -> None:
         network_id=network.id,
         ip_version=4,
         cidr=NETWORK,
-        gateway_ip="10.77.0.1",
+        gateway_ip=None,  # a machine that is drilled on has no way to anywhere else
         is_dhcp_enabled=False,
         allocation_pools=[{"start": "10.77.0.100", "end": "10.77.0.200"}],
     )
