@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.servers.keystone",
     "tests.servers.s3",
     "tests.servers.fleets",
+    "tests.servers.machine",
 ]
 
 

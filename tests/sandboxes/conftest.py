@@ -11,7 +11,8 @@ from typing import cast
 import pytest
 
 from include.proven import servers
-from tests.sandboxes.kinds import KINDS, Case, Flavour
+from tests.sandboxes.kinds import KINDS, SERIES, Case, Flavour
+from tests.servers import machine
 
 
 @pytest.fixture
@@ -22,15 +23,27 @@ def directory() -> Iterator[pathlib.Path]:
     try:
         yield made
     finally:
+        machine.remove_all(made / "sandboxes" / "machines")
         for place in made.glob("*/proven-*"):
             servers.kill_processes(place / "data")
         shutil.rmtree(made)
 
 
-@pytest.fixture(params=[(kind, flavour) for kind in KINDS for flavour in ("mariadb", "mysql")], ids="-".join)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give every kind and flavour to a test that has a `case`; in `test_<kind>.py`, that kind."""
+    if "case" in metafunc.fixturenames:
+        named = metafunc.module.__name__.rpartition("test_")[2]
+        kinds = [named] if named in KINDS else list(KINDS)
+        pairs = [(kind, flavour) for kind in kinds for flavour in SERIES]
+        metafunc.parametrize("case", pairs, ids="-".join, indirect=True)
+
+
+@pytest.fixture
 def case(request: pytest.FixtureRequest, directory: pathlib.Path) -> Case:
     """A kind of sandbox, with the programs of one flavour."""
     kind, flavour = request.param
     path: list[pathlib.Path] = request.getfixturevalue(f"{flavour}_path")
+    if kind != "local":
+        request.getfixturevalue("machines_can_be_had")
     place = directory / "sandboxes"
     return Case(KINDS[kind](place, path), cast(Flavour, flavour), place, path)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import pathlib
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from include.proven import engines, sandboxes
 from include.proven.agent.protocol import Endpoint as AgentEndpoint
 from include.proven.fleet import sandboxes as fleet_sandboxes
 from include.proven.manifest import Server
 from include.proven.sandboxes.contract import Endpoint, Order, Sandbox
+from include.proven.sandboxes.machines import MachineSandbox
+from tests.sandboxes.yard import Fault, Yard
 from tests.servers import databases
 
 Flavour = Literal["mariadb", "mysql"]
@@ -24,7 +27,22 @@ def open_local(directory: pathlib.Path, path: list[pathlib.Path]) -> Sandbox:
     return sandboxes.open_sandbox("local", fleet_sandboxes.LocalSandbox(kind="local", directory=directory), path)
 
 
-KINDS: dict[str, OpenKind] = {"local": open_local}
+def machine_config(**changes: Any) -> fleet_sandboxes.MachineSandbox:
+    """Return what a fleet says of a sandbox of machines, with both flavours' images."""
+    config = {
+        "images": {"mariadb-10.11": "debian-12", "mysql-9.7": "debian-sid"},
+        "sizes": ["tiny", "small", "diskless"],
+        "ready_time_limit": datetime.timedelta(seconds=60),
+    }
+    return fleet_sandboxes.MachineSandbox(**{**config, **changes})
+
+
+def open_machines(directory: pathlib.Path, path: list[pathlib.Path], *faults: Fault, **config: Any) -> MachineSandbox:
+    """Open a sandbox of machines in a yard in `directory`."""
+    return MachineSandbox("yard", machine_config(**config), Yard(directory, path, *faults), seed="", settle_seconds=1.5)
+
+
+KINDS: dict[str, OpenKind] = {"local": open_local, "machine": open_machines}
 
 
 def a_server(flavour: Flavour, version: str = "", **settings: str) -> Server:
@@ -42,20 +60,28 @@ class Case:
     path: list[pathlib.Path]
 
     def create(self, name: str, *, data_bytes: int = 1000, **settings: str) -> Endpoint:
-        """Create a sandbox for a source of this flavour."""
+        """Create a sandbox for a source of this flavour, and return its endpoint there when it is ready."""
         self.sandbox.create(Order(name, a_server(self.flavour, **settings), data_bytes))
-        return self.sandbox.ready(name).endpoint
+        instance = self.sandbox.ready(name)
+        instance.host.close()
+        return instance.endpoint
 
-    def ask(self, endpoint: Endpoint, sql: str) -> list[list[str]]:
-        """Run SQL in the sandbox with the engine's own client and return the rows as text. Fail the test if it is refused."""
-        target = AgentEndpoint(
-            flavour=endpoint.flavour,
-            socket=endpoint.socket,
-            host=endpoint.host,
-            port=endpoint.port,
-            user=endpoint.user,
-            password=endpoint.password,
-        )
-        done = databases.run_tool(engines.engine(self.flavour).tools().client, target, self.path, sql.encode())
-        assert done.returncode == 0, done.stderr.decode()
-        return [line.split("\t") for line in done.stdout.decode().split("\n") if line]
+    def ask(self, name: str, sql: str) -> list[list[str]]:
+        """Run SQL in a sandbox with the engine's own client and return the rows as text. Fail the test if it is refused."""
+        with self.sandbox.reach(name) as endpoint:
+            return ask(self.flavour, endpoint, self.path, sql)
+
+
+def ask(flavour: Flavour, endpoint: Endpoint, path: list[pathlib.Path], sql: str) -> list[list[str]]:
+    """Run SQL at an endpoint that is reached from here, and return the rows as text. Fail the test if it is refused."""
+    target = AgentEndpoint(
+        flavour=endpoint.flavour,
+        socket=endpoint.socket,
+        host=endpoint.host,
+        port=endpoint.port,
+        user=endpoint.user,
+        password=endpoint.password,
+    )
+    done = databases.run_tool(engines.engine(flavour).tools().client, target, path, sql.encode())
+    assert done.returncode == 0, done.stderr.decode()
+    return [line.split("\t") for line in done.stdout.decode().split("\n") if line]
