@@ -13,10 +13,10 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from include.proven import agent_client, drill_evidence, engines, ids, progress, restore, room
+from include.proven import agent_client, drill_evidence, drill_isolation, engines, ids, progress, restore, room
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
-from include.proven.errors import ProvenError
+from include.proven.errors import IntegrityError, ProvenError
 from include.proven.installation import Installation, as_job_endpoint
 from include.proven.manifest import Manifest, Stage
 from include.proven.proof import checks, compare, judge
@@ -74,8 +74,11 @@ def build(
         note.waited_seconds = room.create(sandbox, order, config, asked_at=asked_at, on_progress=on_progress)
         note.figures["begun_at"] = (begun + datetime.timedelta(seconds=note.waited_seconds)).isoformat()
         instance = sandbox.ready(drill.instance)
-        note.figures["size"] = instance.size
-        instance.host.close()
+        with contextlib.closing(instance.host):
+            note.figures["size"] = instance.size
+            found = drill_isolation.look(installation, drill.database, manifest.engine, instance)
+        note.figures["isolation"] = found
+        drill_isolation.require(found)
 
 
 def load(installation: Installation, drill: Drill, *, on_progress: progress.OnProgress | None = None) -> None:
@@ -183,10 +186,19 @@ def reach(installation: Installation, drill: Drill) -> Iterator[protocol.Endpoin
 
 @contextlib.contextmanager
 def _instance(installation: Installation, drill: Drill) -> Iterator[Instance]:
-    """Open the sandbox, to have agents run in it."""
-    instance = installation.sandbox(drill.sandbox).instance(drill.instance)
+    """Open the sandbox, to have agents run in it. Where it has died under them, its own words on why are raised.
+
+    The agents have only seen a lost connection. What they say of the recovery point stands, whatever became of the sandbox.
+    """
+    sandbox = installation.sandbox(drill.sandbox)
+    instance = sandbox.instance(drill.instance)
     try:
         yield instance
+    except IntegrityError:
+        raise
+    except ProvenError:
+        sandbox.instance(drill.instance).host.close()
+        raise
     finally:
         instance.host.close()
 

@@ -78,6 +78,9 @@ def _count_parts(manifest: Manifest) -> int:
 def _verdict_facts(verdict: Verdict) -> Iterator[tuple[str, str]]:
     yield "recovery point", verdict.recovery_point
     yield "restored in", f"sandbox {verdict.sandbox}, from store {verdict.store}"
+    if isolation := [finding for step in verdict.steps for finding in step.figures.get("isolation", [])]:
+        broken = [finding["said"] for finding in isolation if not finding["ok"]]
+        yield ("not isolated" if broken else "isolated"), ", ".join(broken or [finding["said"] for finding in isolation])
     if verdict.data_age_seconds is not None:
         yield "data age", f"{format_seconds(verdict.data_age_seconds)} when the drill began"
     if verdict.measured_rto_seconds is not None:

@@ -193,3 +193,37 @@ class QueryJob(TypedDict):
     schema: str
     time_limit: float
     """Seconds."""
+
+
+class Address(TypedDict):
+    """Where somebody listens."""
+
+    host: str
+    port: int
+
+
+class Finding(TypedDict):
+    """What was seen of one side of an isolation, in a few words."""
+
+    name: str
+    """`binary log`, `events`, `replication`, `data`, `accounts`, `local files`; `route`, one for each address; `network`, where
+    the server sees that of its host."""
+    ok: bool
+    said: str
+
+
+class IsolationJob(TypedDict):
+    """{"job": "isolation"}: what an empty sandbox does by itself and what it reaches. Result: `findings` and `commands`.
+
+    That something is not as it should be is no error: it is told.
+    """
+
+    protocol: int
+    job: str
+    source: Endpoint
+    """The sandbox's server, as in every job that looks at one."""
+    tools: Tools
+    inside: list[str]
+    """Command that runs another one in the network that the server sees; empty: that is the agent's."""
+    unreachable: list[Address]
+    """The database that was backed up, at every address of it: none may be reached. Empty: it has a unix socket only."""

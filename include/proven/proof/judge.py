@@ -55,7 +55,7 @@ def conclude(
         # a drill's id counts whole seconds: one that follows at once would seem to come before its snapshot
         data_age_seconds=max(0.0, (started_at - snapshot_at).total_seconds()) if snapshot_at else None,
         measured_rto_seconds=_measure_rto(steps, expected_steps),
-        not_covered=list(_not_covered(manifest, expected_checks)) if manifest else [],
+        not_covered=[*(_not_covered(manifest, expected_checks) if manifest else []), *_not_confined(steps)],
         triggered_by=triggered_by,
     )
 
@@ -146,6 +146,12 @@ def _not_covered(manifest: Manifest, expected_checks: Sequence[str]) -> Iterator
         yield f"How far sequences have counted: {_list(sorted(inventory['sequences']))}."
     if inventory.get("passing_events"):
         yield f"Status of events that end by themselves: {_list(sorted(inventory['passing_events']))}."
+
+
+def _not_confined(steps: Sequence[Step]) -> Iterator[str]:
+    """Yield a sentence if the sandbox's server saw the network of its host: then nothing but the source was tried."""
+    if any(finding["name"] == "network" for step in steps for finding in step.figures.get("isolation", [])):
+        yield "Connections of restored code to others than the source: the server saw the network of its host."
 
 
 def _list(names: list[str], most: int = 5) -> str:
