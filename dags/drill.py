@@ -6,9 +6,10 @@ and looks at what came back:
 `choose` the recovery point and the store → `build` the sandbox → `restore` → `check` (rows and digests of every table, all
 objects, the canary) and `user_check` (the SQL files under `include/checks/<database>/`) → `verdict` → `destroy` the sandbox.
 
-Of several stores it is the one that was drilled longest ago, so that each gets its turn. The verdict is stored there, signed,
-beside the recovery point: **proven**; **refuted** (restored, and wrong); or **unproven** (it could not be tried). Only *proven*
-makes the run green, and only then are the database's open pages resolved.
+While the sandbox has no room for another drill, `build` comes back every few seconds and holds no worker meanwhile. Of several
+stores it is the one that was drilled longest ago, so that each gets its turn. The verdict is stored there, signed, beside the
+recovery point: **proven**; **refuted** (restored, and wrong); or **unproven** (it could not be tried). Only *proven* makes the
+run green, and only then are the database's open pages resolved.
 
 **If it fails**, the contacts get the page *drill-refuted* or *drill-unproven* with its runbook. Triggered by hand, it drills
 the latest recovery point; `fire_drill` has a form for all others.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
+from include.proven import pools
 from include.proven.fleet import load
 from proven_airflow import callbacks, drill_steps, house_rules, identity
 
@@ -32,4 +34,4 @@ for name, database in identity.wanted(FLEET, "drill"):
         on_failure_callback=[callbacks.DRILL_FAILED, callbacks.SANDBOX_LEFT],
         **house_rules.dag_arguments(database.owner),
     ):
-        drill_steps.wire_drill(database.drill_time_limit)
+        drill_steps.wire_drill(database.drill_time_limit, pools.name_of(database.sandbox))

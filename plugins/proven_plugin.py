@@ -1,4 +1,4 @@
-"""What Airflow's plugin loader loads: the runbooks in the UI.
+"""What Airflow's plugin loader loads: the runbooks in the UI, and the keeper of pools.
 
 Every process of Airflow loads it, every task included, so it imports the web pages only when one is asked for: they bring
 the whole of Airflow's API server with them (1.3 s).
@@ -9,7 +9,7 @@ from __future__ import annotations
 from airflow.plugins_manager import AirflowPlugin
 from starlette.types import Receive, Scope, Send
 
-from proven_airflow import addresses
+from proven_airflow import addresses, pool_keeper
 
 PREFIX = "/proven"
 
@@ -22,9 +22,10 @@ async def serve_web(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class ProvenPlugin(AirflowPlugin):
-    """Proven in Airflow's web server."""
+    """Proven in Airflow's web server and scheduler."""
 
     name = "proven"
+    listeners = [pool_keeper]
     fastapi_apps = [{"app": serve_web, "url_prefix": PREFIX, "name": "Proven"}]
     external_views = [
         {

@@ -187,9 +187,20 @@ class Catalog:
 
     def clear_page(self, database: str, key: str) -> None:
         """Forget a page, if there is one: it is resolved."""
-        path = _page(database, key)
-        self.store.delete_record(path)
-        self.store.delete_record(f"{path}.asc")
+        self._delete(_page(database, key))
+
+    def note(self, key: str, model: type[R]) -> R | None:
+        """Return a record that is about no database, or None if there is none. Raise IntegrityError as `manifest` does."""
+        return self._get(key, model) if self._exists(key) else None
+
+    def replace_note(self, key: str, record: Record) -> None:
+        """Sign and write such a record, in the place of an older one."""
+        self._delete(key)
+        self._put(key, record)
+
+    def _delete(self, key: str) -> None:
+        self.store.delete_record(key)
+        self.store.delete_record(f"{key}.asc")
 
     def _objects(self, database: str) -> Iterator[tuple[str, str]]:
         """Yield the recovery point and the rest of the key of every object below a recovery point of `database`."""

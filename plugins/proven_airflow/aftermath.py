@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from include.proven import copies, ids
 from include.proven.drill import Drill
@@ -24,11 +23,6 @@ def stored_verdict(installation: Installation, drill: Drill) -> Verdict | None:
         return None
     verdicts = installation.catalog(drill.database, drill.store).verdicts(drill.database, drill.recovery_point)
     return next((verdict for verdict in verdicts if verdict.drill == drill.id), None)
-
-
-def keeps_sandbox(context: Any, verdict: Verdict | None) -> bool:
-    """Say whether the run's form asked to keep the sandbox of a drill that ended with that verdict."""
-    return verdict is not None and verdict.outcome != "proven" and bool(context["params"].get("keep_on_failure"))
 
 
 def sandbox_stands(installation: Installation, drill: Drill) -> bool:

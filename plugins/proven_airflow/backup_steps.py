@@ -10,9 +10,10 @@ from airflow.sdk import get_current_context, task
 
 from include.proven import backup, completing, copies, progress
 from include.proven.errors import PageError, StoppedError
+from include.proven.fleet import load
 from include.proven.pages import delivery
 from include.proven.pages.ledger import StoreLedger
-from proven_airflow import identity, stopping, watching
+from proven_airflow import identity, stopping, turns, watching
 from proven_airflow.opening import open_installation
 
 LATE_PARTS_SECONDS = 12.0
@@ -23,7 +24,9 @@ log = logging.getLogger(__name__)
 @task
 def choose_id() -> str:
     """Choose the recovery point's id, so that the teardown knows what to remove even if the backup is killed."""
-    return backup.new_id(identity.run_name(get_current_context()))
+    context = get_current_context()
+    turns.wait_for_turn(load.load(), context)
+    return backup.new_id(identity.run_name(context))
 
 
 @task

@@ -71,7 +71,7 @@ class SandboxPager(Pager):
         """Send the page if there is a sandbox."""
         installation = open_installation()
         drill, verdict = _drill_and_verdict(installation, context)
-        if aftermath.sandbox_stands(installation, drill) and not aftermath.keeps_sandbox(context, verdict):
+        if aftermath.sandbox_stands(installation, drill) and not (verdict and verdict.kept):
             super().notify(context)
 
 

@@ -14,21 +14,26 @@ from include.proven.errors import CheckError, ConfigError, ProvenError, StoppedE
 from include.proven.installation import Installation
 from include.proven.pages import delivery
 from include.proven.pages.ledger import StoreLedger
-from proven_airflow import aftermath, callbacks, identity, stopping, watching
+from include.proven.room import NoRoomYetError
+from proven_airflow import aftermath, callbacks, identity, stopping, turns, watching
 from proven_airflow.opening import open_installation
 from proven_airflow.operators.user_check import UserCheck
 
+DEFAULT_POOL = "default_pool"
+"""Airflow's own."""
 log = logging.getLogger(__name__)
 
 
-def wire_drill(time_limit: datetime.timedelta) -> None:
+def wire_drill(time_limit: datetime.timedelta, pool: str = DEFAULT_POOL) -> None:
     """Put the steps of a drill into the DAG that is being built. `time_limit` goes for each whose work grows with the data.
+
+    `pool` is that of the sandbox where it is known before the run; a fire drill's is not, and one at a time needs none.
 
     The run fails unless `resolve_pages` is done: Airflow takes a run's colour from its leaves, and a verdict with a teardown
     behind it is none.
     """
     chosen = choose()
-    built = build.override(execution_timeout=time_limit)()
+    built = build.override(execution_timeout=time_limit, pool=pool)()
     restored = restore.override(execution_timeout=time_limit)()
     checked = check.override(execution_timeout=time_limit).expand(name=list(drill.BUILT_IN_CHECKS))
     listed = list_user_checks()
@@ -47,6 +52,7 @@ def choose(params: Any = None, triggering_asset_events: Any = None) -> dict[str,
     """
     context = get_current_context()
     installation = open_installation()
+    turns.wait_for_turn(installation.fleet, context)
     database = identity.database_of(context)
     fields = context["dag"].params  # `params` has taken over whatever the run's conf holds
     if strange := set(context["dag_run"].conf or {}) - set(fields):
@@ -68,10 +74,14 @@ def choose(params: Any = None, triggering_asset_events: Any = None) -> dict[str,
 
 @task
 def build() -> None:
-    """Build the sandbox."""
+    """Build the sandbox. While there is no room for it the task comes back later, and holds neither worker nor slot."""
     installation, this = _this_drill()
-    with stopping.stop_on_sigterm():
-        drill.build(installation, this)
+    try:
+        with stopping.stop_on_sigterm():
+            drill.build(installation, this, asked_at=turns.asked_at(get_current_context()))
+    except NoRoomYetError as full:
+        log.info("%s", full)
+        raise turns.come_back(full.seconds) from None
 
 
 @task
@@ -104,7 +114,8 @@ def verdict() -> None:
     installation, this = _this_drill()
     if not this.recovery_point:
         raise StoppedError("no recovery point was chosen", hint="The log of the task choose says why.")
-    found = drill.conclude(installation, this)
+    keep = bool(get_current_context()["params"].get("keep_on_failure"))
+    found = drill.conclude(installation, this, keep_on_failure=keep)
     if found.outcome != "proven":
         error = CheckError if found.outcome == "refuted" else ProvenError
         raise error(f"{this.recovery_point} is {found.outcome}: {found.reason}", hint=found.hint)
@@ -129,7 +140,7 @@ def destroy() -> None:
     """
     installation, this = _this_drill()
     found = aftermath.stored_verdict(installation, this)
-    if aftermath.keeps_sandbox(get_current_context(), found):
+    if found and found.kept:
         log.warning("the sandbox stays, as the form asked; afterwards: ./proven sandboxes --destroy %s", this.instance)
         return
     drill.destroy(installation, this)

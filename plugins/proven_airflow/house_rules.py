@@ -8,6 +8,9 @@ from typing import Any
 STEP_TIME_LIMIT = datetime.timedelta(minutes=15)
 """For steps whose work does not grow with the data; the others carry the fleet's limits."""
 
+REAPER_TIME_LIMIT = datetime.timedelta(hours=1)
+"""Every store is listed, and every cloud waits for what it destroys to be gone."""
+
 COPY_RETRIES: dict[str, Any] = {"retries": 3, "retry_exponential_backoff": 2.0}
 """A store that was down gets time to come back: 5 to 10 minutes, then 10 to 20, then 20 to 40.
 

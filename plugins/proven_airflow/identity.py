@@ -12,6 +12,7 @@ from include.proven.drill import Drill
 from include.proven.fleet import model
 
 FIRE_DRILL = "fire_drill"
+REAPER = "reaper"
 RECOVERY_POINT = ids.RECOVERY_POINT.pattern
 """What the id of a recovery point looks like."""
 OWN_SANDBOX = "the database's own"
@@ -39,6 +40,11 @@ def wanted(fleet: model.Fleet, process: str) -> Iterator[tuple[str, model.Databa
     for name in sorted(fleet.databases):
         if only is None or only == f"{process}__{name}":
             yield name, fleet.databases[name]
+
+
+def first_database(fleet: model.Fleet) -> str:
+    """Return the database whose contacts hear of what belongs to the whole fleet: the first by name."""
+    return min(fleet.databases)
 
 
 def asset(fleet: model.Fleet, database: str) -> Asset:

@@ -67,7 +67,7 @@ def house(
         stack.callback(airflow.stop)
         airflow.start()
         house = House(airflow, files, mariadb_source, swift, pager, watchman)
-        wait_for(lambda: len(house.call("GET", "/api/v2/dags")["dags"]) == 7, "the seven DAGs")
+        wait_for(lambda: len(house.call("GET", "/api/v2/dags")["dags"]) == 8, "the eight DAGs")
         house.pause("backup__clock")
         yield house
 
@@ -99,6 +99,7 @@ def make_house_fleet(
     }
     document = {
         "version": 1,
+        "spread": None,
         "gnupg": {"home": str(keys.home), "recipients": RECIPIENTS, "signer": RECIPIENTS[0]},
         "stores": {"swift": {"kind": "swift", "connection": "swift", "container": container, "prefix": "backups"}},
         "sandboxes": {"local": {"kind": "local", "directory": str(sandboxes)}},

@@ -15,7 +15,7 @@ DAGS = pathlib.Path(__file__).parents[2] / "dags"
 DATABASES = ("shop", "ods", "ods_easy")
 SEVERAL = "ods_easy"
 """The database with several stores."""
-EVERY_DAG = {"fire_drill", *(f"backup__{name}" for name in DATABASES), *(f"drill__{name}" for name in DATABASES)}
+EVERY_DAG = {"fire_drill", "reaper", *(f"backup__{name}" for name in DATABASES), *(f"drill__{name}" for name in DATABASES)}
 
 
 def write_fleet(folder: pathlib.Path) -> dict[str, object]:
@@ -72,13 +72,14 @@ def test_the_fleet_gives_exactly_its_dags(bag: DagBag) -> None:
 def test_a_worker_builds_only_the_dag_that_it_runs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "backup__ods")
     bag = load_bag(write_fleet(tmp_path), tmp_path, monkeypatch)
-    assert {dag for dag in bag.dags if dag != "fire_drill"} == {"backup__ods"}
+    assert {dag for dag in bag.dags if dag not in {"fire_drill", "reaper"}} == {"backup__ods"}
 
 
 def test_schedules_come_from_the_fleet(bag: DagBag) -> None:
     assert bag.dags["backup__shop"].schedule == "0 2 * * *"
     assert bag.dags["backup__ods"].schedule is None
     assert bag.dags["fire_drill"].schedule is None
+    assert bag.dags["reaper"].schedule == "@hourly"
     for name in DATABASES:
         (asset,) = bag.dags[f"drill__{name}"].schedule
         assert asset == bag.dags[f"backup__{name}"].get_task("back_up").outlets[0]
@@ -122,10 +123,20 @@ def test_the_fleets_time_limits_are_kept(bag: DagBag) -> None:
 
 def test_the_task_that_knows_the_error_pages_too(bag: DagBag) -> None:
     told = {task.task_id for dag in bag.dags.values() for task in dag.tasks if task.on_failure_callback}
-    assert told == {"back_up", "complete_copies", "choose", "verdict", "destroy"}
+    assert told == {"back_up", "complete_copies", "choose", "verdict", "destroy", "reap"}
+
+
+def test_a_drill_is_built_in_the_pool_of_its_sandbox(bag: DagBag) -> None:
+    pools = {dag_id: {task.task_id: task.pool for task in dag.tasks} for dag_id, dag in bag.dags.items()}
+    for name in DATABASES:
+        assert pools[f"drill__{name}"].pop("build") == "proven_local"
+    assert {pool for tasks in pools.values() for pool in tasks.values()} == {"default_pool"}, "its sandbox is chosen by form"
 
 
 def test_what_was_begun_is_cleared_away_and_decides_the_runs_colour(dag: DAG) -> None:
+    if dag.dag_id == "reaper":
+        assert dag.task_ids == ["reap"], "it begins nothing"
+        return
     (teardown,) = (task for task in dag.tasks if task.is_teardown)
     assert teardown.task_id == ("clear_up" if dag.dag_id.startswith("backup") else "destroy")
     assert teardown.on_failure_fail_dagrun
@@ -169,7 +180,7 @@ def test_a_bad_fleet_file_is_one_clear_import_error_for_each_dag_file(
     fleet["databases"]["ods"]["stores"] = ["swfit"]  # type: ignore[index]
     bag = load_bag(fleet, tmp_path, monkeypatch)
     assert not bag.dags, "no DAG of a faulty fleet may run"
-    assert {pathlib.Path(file).name for file in bag.import_errors} == {"backup.py", "drill.py", "fire_drill.py"}
+    assert {pathlib.Path(file).name for file in bag.import_errors} == {"backup.py", "drill.py", "fire_drill.py", "reaper.py"}
     for text in bag.import_errors.values():
         assert "2 faults" in text
         assert "databases.shop.engine" in text

@@ -133,6 +133,7 @@ def make_fleet(
         }
         document = {
             "version": 1,
+            "spread": None,
             "gnupg": {"home": str(gpg_home.home), "recipients": RECIPIENTS, "signer": RECIPIENTS[0]},
             "tools": [str(path) for path in source.path],
             "stores": {"swift": {"kind": "swift", "connection": "swift", "container": container, "prefix": "backups"}},

@@ -51,17 +51,17 @@ def send(fleet: Fleet, page: Page, ledger: Ledger | None = None) -> Sent:
     Raise PageError, naming each route that did not take it, after all were tried; it is then not recorded, so that the next
     occasion (the DAG-level callback after the task's) tries again.
     """
-    open_run, fault = _ask(ledger, page.database, page.kind)
+    open_run, fault = _ask(ledger, page.database, page.key)
     if open_run == page.run_id:
         return Sent([])
     routes = _tell_all(fleet, page.database, functools.partial(_trigger, page))
     if ledger and not fault:
-        fault = _attempt(functools.partial(ledger.record_page, page.database, page.kind, page.run_id))
+        fault = _attempt(functools.partial(ledger.record_page, page.database, page.key, page.run_id))
     return Sent(routes, fault)
 
 
 def resolve(fleet: Fleet, database: str, kinds: Iterable[str], ledger: Ledger | None = None) -> Sent:
-    """Resolve a database's open pages of these kinds on every route.
+    """Resolve a database's open pages of these kinds (or keys: `page.page_key`) on every route.
 
     A kind that the ledger knows not to be open is passed over: nobody needs to hear that all is well again when it was.
     Raise PageError, after all were tried, if a route did not take it; the page then stays open in the ledger.

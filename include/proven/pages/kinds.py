@@ -67,6 +67,20 @@ KINDS: dict[str, Kind] = {
             risk="A copy of production data lies on a throwaway server that should be gone, and takes space or money.",
             command="./proven sandboxes",
         ),
+        Kind(
+            name="sandbox-leaked",
+            severity="error",
+            title="sandbox keeps coming back",
+            risk="A throwaway server that nobody needs holds production data, costs money, and takes the room of a drill.",
+            command="./proven reap --dry-run",
+        ),
+        Kind(
+            name="reaper-failed",
+            severity="warning",
+            title="reaper could not look everywhere",
+            risk="What crashed drills have left may stand in a cloud or a store that was not looked at, and cost money.",
+            command="./proven reap --dry-run",
+        ),
     )
 }
 

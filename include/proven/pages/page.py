@@ -29,6 +29,8 @@ class Page:
     owner: str = ""
     run_url: str = ""
     runbook_url: str = ""
+    thing: str = ""
+    """Which of several things of a database it is about, where each has pages of its own."""
     source: str = dataclasses.field(default_factory=socket.gethostname)
     """Host that noticed."""
 
@@ -38,9 +40,14 @@ class Page:
         return find_kind(self.kind)
 
     @property
+    def key(self) -> str:
+        """What the pages of one database are told apart by: `backup-failed`, `sandbox-leaked/<sandbox>`."""
+        return page_key(self.kind, self.thing)
+
+    @property
     def dedup_key(self) -> str:
         """What receivers tell pages apart by: a second one with the same key belongs to the same incident."""
-        return dedup_key(self.database, self.kind)
+        return dedup_key(self.database, self.key)
 
     @property
     def headline(self) -> str:
@@ -53,9 +60,14 @@ class Page:
         return self.about.command.format(database=self.database)
 
 
-def dedup_key(database: str, kind: str) -> str:
-    """Return the stable key of a database's pages of one kind: `proven/<database>/<kind>`."""
-    return f"proven/{database}/{kind}"
+def page_key(kind: str, thing: str = "") -> str:
+    """Return what is resolved: a kind, or that kind about one thing."""
+    return f"{kind}/{thing}" if thing else kind
+
+
+def dedup_key(database: str, key: str) -> str:
+    """Return the stable key of a database's pages of one kind: `proven/<database>/<kind>`, or of one thing: `…/<thing>`."""
+    return f"proven/{database}/{key}"
 
 
 def describe(error: BaseException | None, reason: str = "") -> dict[str, str]:

@@ -9,6 +9,8 @@ from include.proven.cli.commands import (
     drill,
     fetch,
     listing,
+    pools,
+    reap,
     restore,
     rotate,
     sandboxes,
@@ -17,4 +19,4 @@ from include.proven.cli.commands import (
     up,
 )
 
-ALL = (demo, up, down, check, listing, show, backup, drill, restore, copy, fetch, sandboxes, sweep, rotate)
+ALL = (demo, up, down, check, listing, show, backup, drill, restore, copy, fetch, sandboxes, reap, sweep, rotate, pools)
