@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from . import backup, copy, fetch, inspect, isolation, protocol, query, restore
+from . import backup, copy, fetch, inspect, isolation, protocol, query, relay, restore
 from .context import Context
 from .errors import AgentError
 
@@ -27,7 +27,9 @@ JOBS: dict[str, Callable[[Any, Context], dict[str, Any]]] = {
 
 
 def main() -> None:
-    """Run the job that stdin names and end the process: 0 done, 1 error, 3 stopped."""
+    """Run the job that stdin names and end the process: 0 done, 1 error, 3 stopped. With arguments: see `relay.py`."""
+    if sys.argv[1:]:
+        relay.main(sys.argv[1:])
     os.umask(0o077)
     context = Context()
     # A terminal's ^C reaches the whole group: the controller decides, and its end closes our stdin.
