@@ -67,6 +67,7 @@ def build(
             database=drill.database,
             recovery_point=drill.recovery_point,
             drill=drill.id,
+            tables=len(manifest.fingerprint["tables"]),
         )
         sandbox = installation.sandbox(drill.sandbox)
         config = installation.fleet.sandboxes[drill.sandbox]

@@ -14,8 +14,8 @@ import pytest
 from include.proven.errors import SandboxError
 from include.proven.sandboxes import guard, memory
 from include.proven.sandboxes import local as local_module
-from include.proven.sandboxes.contract import SandboxFullError
-from tests.sandboxes.kinds import SERIES
+from include.proven.sandboxes.contract import Order, SandboxFullError
+from tests.sandboxes.kinds import SERIES, a_server
 from tests.sandboxes.local_cases import NAME, LocalCase
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -92,6 +92,12 @@ def test_a_server_that_takes_more_disk_is_ended_and_named(local: LocalCase, monk
     assert "space_factor" in error.what
     assert local.guards() == [], "a guard ends with its server"
     assert local.sandbox.destroy(NAME) is True
+
+
+def test_every_table_needs_room(local: LocalCase) -> None:
+    order = Order(NAME, a_server(local.flavour), 1000, tables=10**9)
+    with pytest.raises(SandboxError, match=r"no space for the sandbox in .*: needs 524,288\.6 GB"):
+        local.sandbox.create(order)
 
 
 def test_a_full_disk_ends_the_server(local: LocalCase, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,8 @@ class Order:
     database: str = ""
     recovery_point: str = ""
     drill: str = ""
+    tables: int = 0
+    """How many tables the dump makes: each is a file, however few rows it has."""
 
 
 @dataclasses.dataclass(frozen=True)
