@@ -80,6 +80,6 @@ def _seconds_until(retry_after: str) -> float:
         return float(retry_after)
     try:
         until = email.utils.parsedate_to_datetime(retry_after)
-        return max(0.0, (until - datetime.datetime.now(datetime.UTC)).total_seconds())
+        return max(0.0, (until - datetime.datetime.now(datetime.timezone.utc)).total_seconds())
     except (TypeError, ValueError):
         return 0.0

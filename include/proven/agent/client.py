@@ -11,7 +11,7 @@ import secrets
 import subprocess
 import threading
 from types import TracebackType
-from typing import IO
+from typing import IO, Optional
 
 from . import explain, processes
 from .errors import AgentError
@@ -22,7 +22,7 @@ DEFAULTS = "{defaults}"
 ESCAPE = re.compile(rb"\\([0nt\\])")
 ESCAPED = {b"0": b"\0", b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
 
-Row = tuple[str | None, ...]
+Row = tuple[Optional[str], ...]
 
 
 class Session:

@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 import urllib.parse
+from typing import Optional
 
 CONNECT_TIMEOUT = 15.0
 TIMEOUT = 60.0
@@ -17,7 +18,7 @@ TIMEOUT = 60.0
 HUNG_UP = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 """How it shows that the other end has gone."""
 
-Host = tuple[str, str, int | None]
+Host = tuple[str, str, Optional[int]]
 
 
 class Connections:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import socket
 import urllib.parse
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -75,7 +76,7 @@ def _talk(
     path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
     try:
         connection.request(request["method"], path, body() if body else None, headers)
-    except (BrokenPipeError, ConnectionResetError, TimeoutError):
+    except (BrokenPipeError, ConnectionResetError, socket.timeout):
         # A store that refuses may answer and stop reading before it has the whole body: its answer is the better cause.
         connection.sock.settimeout(LAST_WORDS)
         response = connection.getresponse()

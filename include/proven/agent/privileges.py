@@ -46,4 +46,4 @@ def _held(session: Session, flavour: str, schema: str) -> set[str]:
         f"SELECT {columns} FROM mysql.user WHERE {mine} UNION ALL "
         f"SELECT {columns} FROM mysql.db WHERE {mine} AND {names.literal(schema)} LIKE Db"
     )
-    return {privilege for row in rows for privilege, granted in zip(SILENT, row, strict=True) if granted == "Y"}
+    return {privilege for row in rows for privilege, granted in zip(SILENT, row) if granted == "Y"}

@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from typing import IO, Any
+from typing import IO, Any, Union
 
 from .errors import AgentError
 
@@ -33,7 +33,7 @@ PACKAGES = {
 SESSION_KEY = re.compile(r"\b\d{1,3}:[0-9A-Fa-f]{32,}\b")
 PASSWORD_HASH = re.compile(r"\*[0-9A-F]{40}\b|\$A\$\d{3}\$\S+|\b0x2441[0-9A-Fa-f]+")
 
-Stream = int | IO[bytes] | None
+Stream = Union[int, IO[bytes], None]
 
 
 class CommandLog:

@@ -79,4 +79,4 @@ def _is_right(part: Part, content: memoryview) -> bool:
 def locate(parts: Sequence[dict[str, Any]]) -> list[Part]:
     """Return the parts of an artifact, all of them and in order, with the offset at which each begins."""
     offsets = itertools.accumulate((part["bytes"] for part in parts), initial=0)
-    return [{**part, "offset": offset} for part, offset in zip(parts, offsets, strict=False)]  # the last offset is the end
+    return [{**part, "offset": offset} for part, offset in zip(parts, offsets)]  # the last offset is the end

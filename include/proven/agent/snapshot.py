@@ -68,7 +68,7 @@ def open_snapshot(session: Session) -> str:
     session.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     session.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
     moment = str(session.query("SELECT DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%f')")[0][0])
-    return datetime.datetime.fromisoformat(moment).replace(tzinfo=datetime.UTC).isoformat()
+    return datetime.datetime.fromisoformat(moment).replace(tzinfo=datetime.timezone.utc).isoformat()
 
 
 class MarkerWatch:
