@@ -13,7 +13,7 @@ import paramiko
 
 from include.proven.errors import ProvenError, SandboxError
 from include.proven.hosts import ssh_line
-from include.proven.hosts.contract import GRACE
+from include.proven.hosts.contract import GRACE, Running
 from include.proven.hosts.ssh_copy import copy_agent, execute
 from include.proven.hosts.ssh_running import KeptRunning, SshRunning
 
@@ -41,7 +41,7 @@ class SshHost:
         self._client: paramiko.SSHClient | None = None
         self._agent = ""
 
-    def start(self, run: str = "", *, grace: float = GRACE) -> SshRunning:
+    def start(self, run: str = "", *, grace: float = GRACE) -> Running:
         """Start an agent, or connect to the one that runs under that name."""
         try:
             client, agent = self._prepare()

@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
 import paramiko
 
@@ -33,8 +33,8 @@ class SshRunning:
         self._channel = channel
         self._host = host
         self._errors = bytearray()
-        self.stdin = io.BufferedWriter(ssh_line.Input(channel))
-        self.stdout: io.BufferedReader = ssh_line.Lines(ssh_line.Output(channel))
+        self.stdin: IO[bytes] = io.BufferedWriter(ssh_line.Input(channel))
+        self.stdout: IO[bytes] = ssh_line.Lines(ssh_line.Output(channel))
 
     def wait(self) -> int:
         """Return its exit status when it has ended. Raise ToolError if the connection is lost."""
