@@ -7,7 +7,7 @@ does a `kill -9`. (On a host that can be cut off, a named run has a grace: `host
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Protocol
 
 from include.proven import errors, progress
@@ -29,7 +29,7 @@ class Signer(Protocol):
 
 
 def run(
-    job: Mapping[str, Any],
+    job: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
     *,
     host: Host = HERE,
     name: str = "",
@@ -39,6 +39,7 @@ def run(
 ) -> dict[str, Any]:
     """Run one job (`agent/protocol.py`) in an agent of its own on a host and return the members of its result.
 
+    A function as `job` returns it, and is called only if the job is given to an agent that has none yet.
     `name` and `grace`: see `hosts/contract.py`; where an agent of that name runs already, its end is waited for in its place.
     `signer` is asked for a URL for each part that is ready to be sent, and for a new GET when one was refused. Raise the
     ProvenError of the agent's kind of error, ToolError if the agent crashed, and whatever `on_progress` raises; no agent runs
@@ -46,16 +47,19 @@ def run(
     """
     agent = host.start(name, grace=grace)
     try:
-        return _converse(agent, job, signer, on_progress)
+        if not agent.attached:
+            _say(agent.stdin, job() if callable(job) else job)
+        return _converse(agent, place(host), signer, on_progress)
     finally:
         agent.end()
 
 
-def _converse(
-    agent: Running, job: Mapping[str, Any], signer: Signer | None, on_progress: progress.OnProgress | None
-) -> dict[str, Any]:
-    if not agent.attached:
-        _say(agent.stdin, job)
+def place(host: Host) -> str:
+    """Return a host's name for errors; of this machine nothing: there they speak of no other."""
+    return "" if isinstance(host, LocalHost) else host.name
+
+
+def _converse(agent: Running, on_host: str, signer: Signer | None, on_progress: progress.OnProgress | None) -> dict[str, Any]:
     for line in agent.stdout:
         event = json.loads(line)
         kind = event.pop("event")
@@ -68,8 +72,8 @@ def _converse(
             return dict(event)
         elif kind == "error":
             agent.wait()
-            raise errors.from_agent(event)
-    raise _crash(agent.wait(), agent.last_words())
+            raise errors.from_agent(event, on_host)
+    raise _crash(agent.wait(), agent.last_words(), on_host)
 
 
 def _answer(event: Mapping[str, Any], signer: Signer | None) -> dict[str, Any]:
@@ -105,6 +109,7 @@ def _say(pipe: IO[bytes], message: Mapping[str, Any]) -> None:
         return
 
 
-def _crash(status: int, words: str) -> errors.ProvenError:
+def _crash(status: int, words: str, on_host: str) -> errors.ProvenError:
     hint = "If this is not a machine without memory, it is a fault of ours: report it with the detail above."
-    return errors.ToolError(f"the agent ended without a result (exit status {status})", detail=words, hint=hint)
+    agent = f"the agent on {on_host}" if on_host else "the agent"
+    return errors.ToolError(f"{agent} ended without a result (exit status {status})", detail=words, hint=hint)

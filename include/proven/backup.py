@@ -17,6 +17,7 @@ from include.proven import agent_client, errors, ids, progress
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
 from include.proven.errors import IntegrityError, ProvenError, StoreError
+from include.proven.hosts.contract import GRACE
 from include.proven.installation import Installation
 from include.proven.manifest import Manifest, Part
 from include.proven.stores.contract import OutgoingPart, SignedRequest, Store, Upload
@@ -36,9 +37,13 @@ def take_backup(
     database: str,
     recovery_point: str,
     *,
+    grace: float = GRACE,
     on_progress: progress.OnProgress | None = None,
 ) -> Taken:
-    """Back up one database as `recovery_point` to all its stores in one pass.
+    """Back up one database as `recovery_point` to all its stores in one pass, on the database's host if it has one.
+
+    An agent that a killed controller has left there less than `grace` seconds ago, at this same backup, is taken over with all
+    that it has sent (`hosts/contract.py`).
 
     It is done where one store has it whole; what the others met is in the answer. Raise ProvenError (source, tool, encryption,
     store, …) where none has, with nothing left in any. Keys and stores are tried before the source is touched: a dump that
@@ -51,14 +56,25 @@ def take_backup(
     failed: dict[str, ProvenError] = {}
     for name in stores:
         with _leaving_behind(name, failed, stores):
-            catalogs[name] = _prepare(installation, database, recovery_point, name)
+            catalogs[name] = installation.catalog(database, name)
+            catalogs[name].store.check()
     uploads = Uploads({name: one.store for name, one in catalogs.items()}, f"{database}/{recovery_point}")
+
+    def begin() -> protocol.BackupJob:
+        uploads.resumed = False
+        for name, catalog in catalogs.items():
+            with _leaving_behind(name, failed, stores):
+                catalog.discard(database, recovery_point)
+        return _job(installation, database, recovery_point, [name for name in catalogs if name not in failed])
+
     started_at = datetime.datetime.now(datetime.UTC)
     try:
-        result = agent_client.run(
-            _job(installation, database, recovery_point, list(uploads.stores)), signer=uploads, on_progress=on_progress
-        )
-        failed |= {name: errors.from_agent(error) for name, error in result["failed"].items()}
+        with contextlib.closing(installation.host_of(database)) as host:
+            name = run_name(recovery_point)
+            result = agent_client.run(begin, host=host, name=name, grace=grace, signer=uploads, on_progress=on_progress)
+            failed |= {name: errors.from_agent(error, agent_client.place(host)) for name, error in result["failed"].items()}
+        if uploads.resumed:
+            started_at = ids.started_at(recovery_point)
         manifest = _manifest(installation, database, recovery_point, started_at, result, [key.fingerprint for key in keys])
         for name in [name for name in stores if name not in failed]:
             with _leaving_behind(name, failed, stores):
@@ -79,14 +95,6 @@ def take_backup(
     return Taken(manifest, failed)
 
 
-def _prepare(installation: Installation, database: str, recovery_point: str, store: str) -> Catalog:
-    """Open the catalog of a store that can be written, with nothing of the recovery point in it."""
-    opened = installation.catalog(database, store)
-    opened.store.check()
-    opened.discard(database, recovery_point)
-    return opened
-
-
 @contextlib.contextmanager
 def _leaving_behind(name: str, failed: dict[str, ProvenError], stores: Sequence[str]) -> Iterator[None]:
     """Note what a store met in `failed`. Raise it if no other of `stores` is left."""
@@ -96,6 +104,19 @@ def _leaving_behind(name: str, failed: dict[str, ProvenError], stores: Sequence[
         failed[name] = error
         if len(failed) == len(stores):
             raise
+
+
+def run_name(recovery_point: str) -> str:
+    """Return the name under which the agent of a backup is found again on its host."""
+    return f"backup-{recovery_point}"
+
+
+def end_run(installation: Installation, database: str, recovery_point: str) -> None:
+    """End the agent that a killed controller has left on the database's host, if it has one. Raise ProvenError."""
+    if installation.database(database).host is None:
+        return  # there it has died with its controller
+    with contextlib.closing(installation.host_of(database)) as host:
+        host.start(run_name(recovery_point)).end()
 
 
 def discard(installation: Installation, database: str, recovery_point: str) -> int:
@@ -133,13 +154,13 @@ class Uploads:
 
     stores: dict[str, Store]
     folder: str
+    resumed: bool = True
+    """The agent was found at work: another controller has opened its uploads."""
     opened: dict[tuple[str, str], Upload] = dataclasses.field(default_factory=dict)
 
     def sign_parts(self, store: str, artifact: str, parts: Sequence[OutgoingPart]) -> list[SignedRequest]:
         """Return a PUT for each part of an artifact."""
-        if (store, artifact) not in self.opened:
-            self.opened[store, artifact] = self.stores[store].begin_upload(f"{self.folder}/{artifact}")
-        return self.stores[store].presign_parts(self.opened[store, artifact], parts)
+        return self.stores[store].presign_parts(self._open(store, artifact), parts)
 
     def sign_get(self, store: str, artifact: str) -> SignedRequest:
         """Refuse: a backup reads nothing."""
@@ -148,10 +169,17 @@ class Uploads:
     def commit(self, store: str, artifacts: Sequence[dict[str, Any]]) -> None:
         """Compare every part with what the store holds, then make each artifact visible there."""
         for artifact in artifacts:
-            if (store, artifact["name"]) not in self.opened:
+            if not self.resumed and (store, artifact["name"]) not in self.opened:
                 raise IntegrityError(f"the agent says it sent {artifact['name']}, but never asked where to")
             parts = [Part.model_validate(part) for part in artifact["parts"]]
-            self.stores[store].commit_upload(self.opened[store, artifact["name"]], parts)
+            self.stores[store].commit_upload(self._open(store, artifact["name"]), parts)
+
+    def _open(self, store: str, artifact: str) -> Upload:
+        if (store, artifact) not in self.opened:
+            opened = self.stores[store]
+            begin = opened.resume_upload if self.resumed else opened.begin_upload
+            self.opened[store, artifact] = begin(f"{self.folder}/{artifact}")
+        return self.opened[store, artifact]
 
 
 def _job(installation: Installation, database: str, recovery_point: str, stores: Sequence[str]) -> protocol.BackupJob:

@@ -114,9 +114,10 @@ BY_KIND: dict[str, type[ProvenError]] = {
 """The agent reports errors by kind (`agent/protocol.py`); this turns them back into classes."""
 
 
-def from_agent(said: Mapping[str, str]) -> ProvenError:
-    """Return the error that an agent has told: kind, what, detail, hint."""
-    return BY_KIND[said["kind"]](said["what"], detail=said["detail"], hint=said["hint"])
+def from_agent(said: Mapping[str, str], place: str = "") -> ProvenError:
+    """Return the error that an agent has told: kind, what, detail, hint; `place` is its host, if it is not this machine."""
+    what = f"{said['what']} (on {place})" if place else said["what"]
+    return BY_KIND[said["kind"]](what, detail=said["detail"], hint=said["hint"])
 
 
 def to_agent(error: ProvenError) -> dict[str, str]:

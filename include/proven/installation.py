@@ -16,7 +16,10 @@ from include.proven.agent import protocol
 from include.proven.catalog import Catalog
 from include.proven.encryption import keyring
 from include.proven.engines.contract import Engine
+from include.proven.errors import SourceError
 from include.proven.fleet import load, model
+from include.proven.hosts.contract import Host
+from include.proven.hosts.local import LocalHost
 from include.proven.sandboxes.contract import Endpoint, Sandbox
 from include.proven.stores.contract import Store
 
@@ -62,7 +65,7 @@ class Installation:
 
     def sandbox(self, name: str) -> Sandbox:
         """Open the sandbox of that name in the fleet."""
-        return sandboxes.open_sandbox(name, self.fleet.sandboxes[name], self.fleet.tools)
+        return sandboxes.open_sandbox(name, self.fleet.sandboxes[name], self.fleet.tools, self.connection)
 
     def engine(self, database: str) -> Engine:
         """Return the engine of a database."""
@@ -79,6 +82,17 @@ class Installation:
             end_marker=tools.end_marker,
             path=[str(path) for path in self.fleet.tools],
         )
+
+    def host_of(self, database: str) -> Host:
+        """Return the host on which a database's backups run; the caller closes it. It is logged in to by its first agent."""
+        name = self.database(database).host
+        if name is None:
+            return LocalHost()
+        # imported here, for paramiko takes half a second, which most installations never need
+        from include.proven.hosts import ssh, ssh_client
+
+        connection = self.connection(name)
+        return ssh.SshHost(lambda: ssh_client.open_client(connection), name=connection.host or name, error=SourceError)
 
     def source(self, database: str) -> protocol.Endpoint:
         """Return the address and account of a database, from its connection."""

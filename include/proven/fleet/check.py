@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import pathlib
 from collections.abc import Callable, Iterator
@@ -20,8 +21,8 @@ Trial = tuple[Path, Callable[[], object]]
 def check(path: pathlib.Path | None = None, *, live: bool = False) -> list[Fault]:
     """Return every fault of a fleet file (default: that of this installation), by line.
 
-    With `live`, a file without faults is also tried: connections resolve, keys encrypt and sign, stores are written and read,
-    routes of pages have a key that can be one. Nobody is paged.
+    With `live`, a file without faults is also tried: connections resolve, databases' hosts start an agent, keys encrypt and
+    sign, stores are written and read, routes of pages have a key that can be one. Nobody is paged.
     """
     path = path or load.default_path()
     reading = load.read(path)
@@ -49,10 +50,17 @@ def _trials(fleet: model.Fleet) -> Iterator[Trial]:
         yield ("pages", "routes", name), functools.partial(delivery.check_route, name, route)
     for name, database in fleet.databases.items():
         yield ("databases", name, "connection"), functools.partial(connections.resolve, database.connection)
+        if database.host:
+            yield ("databases", name, "host"), functools.partial(_try_host, installation, name)
 
 
 def _try_store(installation: Installation, name: str) -> None:
     installation.store(name).check()
+
+
+def _try_host(installation: Installation, database: str) -> None:
+    with contextlib.closing(installation.host_of(database)) as host:
+        host.start().end()
 
 
 def _require_directory(path: pathlib.Path) -> None:
