@@ -19,12 +19,13 @@ from tests.servers import databases
 
 Flavour = Literal["mariadb", "mysql"]
 SERIES: dict[Flavour, str] = {"mariadb": "10.11.1-MariaDB", "mysql": "9.7.0"}
-OpenKind = Callable[[pathlib.Path, list[pathlib.Path]], Sandbox]
+OpenKind = Callable[..., Sandbox]
+"""Given a directory, directories of programs, and settings of the fleet by name, opens a sandbox."""
 
 
-def open_local(directory: pathlib.Path, path: list[pathlib.Path]) -> Sandbox:
+def open_local(directory: pathlib.Path, path: list[pathlib.Path], **config: Any) -> Sandbox:
     """Open a local sandbox below `directory`."""
-    return sandboxes.open_sandbox("local", fleet_sandboxes.LocalSandbox(kind="local", directory=directory), path)
+    return sandboxes.open_sandbox("local", fleet_sandboxes.LocalSandbox(kind="local", directory=directory, **config), path)
 
 
 def machine_config(**changes: Any) -> fleet_sandboxes.MachineSandbox:
@@ -58,6 +59,15 @@ class Case:
     flavour: Flavour
     directory: pathlib.Path
     path: list[pathlib.Path]
+    kind: str
+
+    def reopen(self, **config: Any) -> Sandbox:
+        """Open the same sandbox as another process would, with these settings of the fleet."""
+        return KINDS[self.kind](self.directory, self.path, **config)
+
+    def order(self, name: str, **settings: str) -> Order:
+        """Return an order for a small source of this flavour."""
+        return Order(name, a_server(self.flavour, **settings), 1000)
 
     def create(self, name: str, *, data_bytes: int = 1000, **settings: str) -> Endpoint:
         """Create a sandbox for a source of this flavour, and return its endpoint there when it is ready."""

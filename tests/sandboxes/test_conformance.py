@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import datetime
+import pathlib
+import subprocess
+import sys
 import time
 
 import pytest
 
 from include.proven.errors import SandboxError
 from include.proven.manifest import Server
-from include.proven.sandboxes.contract import Order
-from tests.sandboxes.kinds import Case, a_server
+from include.proven.sandboxes.contract import Order, SandboxFullError
+from tests.sandboxes.kinds import Case, a_server, ask
 
 NAME = "proven-20261121t043600z-drill-1c9e22ab"
 OTHER = NAME[:-1]
 """Not another drill's name by chance: a name of which ours is a continuation must be left alone."""
+ROOT = pathlib.Path(__file__).parents[2]
+CREATE = """
+import pathlib, sys, time
+from include.proven.sandboxes.contract import Order
+from tests.sandboxes.kinds import KINDS, a_server
+kind, directory, flavour, name, *path = sys.argv[1:]
+KINDS[kind](pathlib.Path(directory), [pathlib.Path(one) for one in path]).create(Order(name, a_server(flavour), 1000))
+print("created", flush=True)
+time.sleep(600)
+"""
 
 
 def test_create_returns_a_server_of_the_flavour_that_answers(case: Case) -> None:
@@ -40,6 +54,56 @@ def test_destroy_leaves_nothing_and_a_second_finds_nothing(case: Case) -> None:
     assert list(case.sandbox.find()) == []
     with pytest.raises(SandboxError, match="there is no"):
         case.sandbox.instance(NAME)
+
+
+def test_what_was_ordered_and_never_waited_for_is_found_and_destroyed(case: Case) -> None:
+    case.sandbox.create(case.order(NAME))
+    assert [found.name for found in case.sandbox.find()] == [NAME]
+    assert case.sandbox.destroy(NAME) is True
+    assert list(case.sandbox.find()) == []
+
+
+def test_builder_that_is_killed_between_create_and_ready_leaves_what_find_and_destroy_know(case: Case) -> None:
+    argv = [sys.executable, "-c", CREATE, case.kind, str(case.directory), case.flavour, NAME, *map(str, case.path)]
+    child = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"created\n"
+    child.kill()
+    child.wait()
+    child.stdout.close()
+    assert [found.name for found in case.sandbox.find()] == [NAME]
+    assert case.sandbox.destroy(NAME) is True
+    assert list(case.sandbox.find()) == []
+
+
+def test_of_many_that_ask_at_once_as_many_are_built_as_may_be(case: Case) -> None:
+    def create(number: int) -> str:
+        try:
+            case.reopen(at_once=2).create(case.order(f"{NAME[:-1]}{number}"))
+        except SandboxFullError:
+            return "full"
+        return "built"
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        assert sorted(pool.map(create, range(4))) == ["built", "built", "full", "full"]
+    assert len(list(case.sandbox.find())) == 2
+    with pytest.raises(SandboxFullError):
+        case.reopen(at_once=2).create(case.order(NAME))
+
+
+def test_way_from_here_leads_to_the_database_and_ends_with_its_context(case: Case) -> None:
+    case.create(NAME)
+    case.ask(NAME, "CREATE DATABASE s; CREATE TABLE s.t (b LONGBLOB)")
+    with case.sandbox.reach(NAME) as endpoint:
+        ask(case.flavour, endpoint, case.path, f"INSERT s.t VALUES (REPEAT('x', 5000000)), ('{'y' * 5_000_000}')")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            answers = pool.map(
+                lambda letter: ask(case.flavour, endpoint, case.path, f"SELECT REPEAT('{letter}', 5000000)"), "abc"
+            )
+            assert list(answers) == [[[letter * 5_000_000]] for letter in "abc"]
+    if case.kind != "local":
+        assert not pathlib.Path(endpoint.socket).exists()
+    assert case.ask(NAME, "SELECT SUM(LENGTH(b)) FROM s.t") == [["10000000"]]
 
 
 def test_destroy_matches_names_exactly(case: Case) -> None:

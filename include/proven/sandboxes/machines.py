@@ -15,7 +15,7 @@ import paramiko
 
 from include.proven import engines
 from include.proven.engines.contract import Engine
-from include.proven.errors import ConfigError, SandboxError
+from include.proven.errors import ConfigError, SandboxError, SourceError
 from include.proven.fleet import sandboxes as fleet_sandboxes
 from include.proven.hosts import ssh_client
 from include.proven.hosts.ssh import SshHost
@@ -85,6 +85,9 @@ class MachineSandbox:
         instance = self.describe(machine)
         try:
             boot.ask_database(instance)
+        except SourceError as error:
+            instance.host.close()
+            raise SandboxError(f"sandbox {self.name}: the database of {name} does not answer", detail=error.detail) from error
         except BaseException:
             instance.host.close()
             raise
