@@ -179,8 +179,8 @@ def _wait_until(reached: Callable[[], bool], seconds: float) -> bool:
 class ServerProcess:
     """One scratch server in one directory of its own: `data/`, `files/` (all that LOAD DATA may see), `run/s`, `error.log`.
 
-    Given a `port` it listens there on the loopback; otherwise on nothing but its socket. `prefix` is put before every program
-    that is started here, such as a command that takes the network from it.
+    Given a `port` it listens there, on the loopback or another `address` of this machine; otherwise on nothing but its socket.
+    `prefix` is put before every program that is started here, such as a command that takes the network from it.
     """
 
     def __init__(
@@ -192,6 +192,7 @@ class ServerProcess:
         settings: dict[str, str] | None = None,
         options: Sequence[str] = (),
         port: int | None = None,
+        address: str = "127.0.0.1",
         prefix: Sequence[str] = (),
     ) -> None:
         self.engine = engine
@@ -200,6 +201,7 @@ class ServerProcess:
         self.settings = settings or {}
         self.options = options
         self.port = port
+        self.address = address
         self.prefix = prefix
         self.datadir = directory / "data"
         self.socket = directory / "run" / "s"
@@ -229,7 +231,7 @@ class ServerProcess:
         """Start the server and return when it answers. Raise SandboxError, with the log's tail, if it does not in time."""
         options = [f"--tmpdir={self.socket.parent}", f"--secure-file-priv={self.directory / 'files'}", *self.options]
         if self.port is not None:
-            options += ["--skip-networking=OFF", "--bind-address=127.0.0.1", f"--port={self.port}"]
+            options += ["--skip-networking=OFF", f"--bind-address={self.address}", f"--port={self.port}"]
         self._child = self._run(self.engine.serve(self.datadir, self.socket, self.settings, options))
         child = self._child
         if _wait_until(lambda: self.answers() or child.poll() is not None, time_limit) and child.poll() is None:

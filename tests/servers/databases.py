@@ -21,6 +21,7 @@ from include.proven.engines.grants import backup_grants
 from include.proven.errors import ProvenError
 from tests.servers.missing import give_up
 
+LOOPBACK = "127.0.0.1"
 FETCH_MYSQL = pathlib.Path(__file__).parents[2] / "scripts" / "fetch-mysql"
 
 
@@ -71,31 +72,34 @@ def run_tool(
         return subprocess.run(filled, input=stdin, capture_output=True, check=False)
 
 
-def start_source(flavour: str, directory: pathlib.Path, path: Sequence[pathlib.Path]) -> DatabaseServer:
-    """Start a source in `directory` on a port of the loopback (MySQL's accounts need TLS there), with the backup account."""
+def start_source(
+    flavour: str, directory: pathlib.Path, path: Sequence[pathlib.Path], address: str = LOOPBACK
+) -> DatabaseServer:
+    """Start a source in `directory` on a port of the loopback (MySQL's accounts need TLS there), or of another address of this
+    machine, with the backup account."""
     chosen = engine(flavour)
     port = servers.choose_port()
     options = ["--event-scheduler=OFF", *(["--auto-generate-certs=ON"] if flavour == "mysql" else [])]
-    process = servers.ServerProcess(chosen, directory, tools=path, options=options, port=port)
+    process = servers.ServerProcess(chosen, directory, tools=path, options=options, port=port, address=address)
     process.prepare()
     process.start()
     socket, password = str(process.socket), secrets.token_hex(12)
     admin = Endpoint(flavour=flavour, socket=socket, host="", port=0, user="root", password="")
-    endpoint = Endpoint(flavour=flavour, socket="", host="127.0.0.1", port=port, user="proven", password=password)
+    endpoint = Endpoint(flavour=flavour, socket="", host=address, port=port, user="proven", password=password)
     tools = cast(Tools, vars(chosen.tools()) | {"path": [str(folder) for folder in path]})
     server = DatabaseServer(flavour, "", endpoint, admin, tools, list(path), process)
     server.version = server.sql("SELECT VERSION()")[0][0]
-    server.sql(f"CREATE USER proven@'127.0.0.1' IDENTIFIED BY '{password}';" + backup_grants("proven@'127.0.0.1'"))
+    server.sql(f"CREATE USER proven@'{address}' IDENTIFIED BY '{password}';" + backup_grants(f"proven@'{address}'"))
     return server
 
 
-def run_source(flavour: str, path: Sequence[pathlib.Path]) -> Iterator[DatabaseServer]:
+def run_source(flavour: str, path: Sequence[pathlib.Path], address: str = LOOPBACK) -> Iterator[DatabaseServer]:
     """Yield a source that runs in a directory which its unprivileged user can enter; stop and remove it afterwards."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="proven-test-", dir="/var/tmp"))
     directory.chmod(0o711)
     server = None
     try:
-        server = start_source(flavour, directory / "s", path)
+        server = start_source(flavour, directory / "s", path, address)
         yield server
     finally:
         if server is not None:

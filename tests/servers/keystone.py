@@ -53,8 +53,6 @@ class Ec2Keys:
 class Keystone:
     """A running Keystone: one domain, `Default`, and one region."""
 
-    root: pathlib.Path
-    process: daemons.Daemon
     url: str
     """With its version: `http://127.0.0.1:…/v3`"""
     admin_password: str = dataclasses.field(repr=False)
@@ -152,8 +150,8 @@ def create(api: Adapter, kind: str, members: dict[str, Any], path: str = "") -> 
     return answer
 
 
-def start_keystone(python: pathlib.Path, root: pathlib.Path) -> Keystone:
-    """Start a Keystone on an empty directory and return it when it answers. It goes when this process goes."""
+def start_keystone(python: pathlib.Path, root: pathlib.Path) -> tuple[Keystone, daemons.Daemon]:
+    """Start a Keystone on an empty directory and return it when it answers, with its process. It goes when this one goes."""
     password = secrets.token_hex(8)
     config.write_private(root / "settings.json", json.dumps({"admin_password": password, "parent": os.getpid()}))
     argv = [str(python), "-m", "tests.servers.keystone_server", str(root)]
@@ -165,7 +163,7 @@ def start_keystone(python: pathlib.Path, root: pathlib.Path) -> Keystone:
             daemons.stop_daemons([process], grace_seconds=0)
             pytest.fail(f"keystone did not start: {(root / 'out').read_text()[-2000:]}")
         time.sleep(0.05)
-    return Keystone(root, process, json.loads((root / "ready.json").read_text())["url"], password)
+    return Keystone(json.loads((root / "ready.json").read_text())["url"], password), process
 
 
 @pytest.fixture(scope="session")
@@ -180,9 +178,9 @@ def keystone_python() -> pathlib.Path:
 @pytest.fixture(scope="session")
 def keystone(keystone_python: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
     """Run one real Keystone for all tests."""
-    server = start_keystone(keystone_python, tmp_path_factory.mktemp("keystone"))
+    server, process = start_keystone(keystone_python, tmp_path_factory.mktemp("keystone"))
     yield server
-    daemons.stop_daemons([server.process], grace_seconds=10)
+    daemons.stop_daemons([process], grace_seconds=10)
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,8 @@ def main() -> None:
     for folder in ("etc", "log", "srv/d1"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     logs.open_log(root / "log/swift.log")
-    sockets = {name: listen(settings.port if name == "proxy" else 0) for name in config.SERVERS}
+    sockets = {name: listen(config.LOOPBACK, 0) for name in config.SERVERS if name != "proxy"}
+    sockets["proxy"] = listen(settings.address, settings.port)
     ports = {name: listener.getsockname()[1] for name, listener in sockets.items()}
     config.write_configuration(root, settings, ports)
     write_rings(root, ports)
@@ -71,9 +72,9 @@ def keep_one_hub() -> None:
     eventlet.hubs.use_hub = lambda *hub: None if getattr(local, "hub", None) else use_hub(*hub)
 
 
-def listen(port: int) -> socket.socket:
-    """Return a listener on loopback."""
-    listener: socket.socket = eventlet.listen(("127.0.0.1", port), backlog=512)
+def listen(address: str, port: int) -> socket.socket:
+    """Return a listener."""
+    listener: socket.socket = eventlet.listen((address, port), backlog=512)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
@@ -90,7 +91,7 @@ def write_rings(root: pathlib.Path, ports: dict[str, int]) -> None:
                 "id": 0,
                 "region": 1,
                 "zone": 1,
-                "ip": "127.0.0.1",
+                "ip": config.LOOPBACK,
                 "port": ports[name],
                 "device": "d1",
                 "weight": 1.0,
@@ -112,18 +113,18 @@ def serve(root: pathlib.Path, name: str, listener: socket.socket) -> None:
 
 def announce(root: pathlib.Path, port: int, settings: config.Settings) -> None:
     """Write `ready.json`, whole or not at all, once the proxy answers."""
-    while not answers(port):
+    while not answers(settings.address, port):
         eventlet.sleep(0.05)
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://{settings.address}:{port}"
     auth_url = settings.keystone.url if settings.keystone else f"{url}/auth/v1.0"
     ready = {"pid": os.getpid(), "port": port, "url": url, "auth_url": auth_url}
     (root / "ready.json.new").write_text(json.dumps(ready))
     (root / "ready.json.new").rename(root / "ready.json")
 
 
-def answers(port: int) -> bool:
+def answers(address: str, port: int) -> bool:
     """Say whether the proxy's health check is fine."""
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    client = http.client.HTTPConnection(address, port, timeout=5)
     try:
         client.request("GET", "/healthcheck")
         return client.getresponse().status == http.client.OK

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 SERVERS = ("proxy", "account", "container", "object")
 PACKAGE = "include.proven.demo.swift_server"
+LOOPBACK = "127.0.0.1"
 
 WORD = re.compile(r"[A-Za-z0-9]+")
 PASSWORD = re.compile(r"[A-Za-z0-9_-]+")
@@ -52,6 +53,8 @@ class Settings:
     accounts: tuple[Account, ...] = ()
     keystone: Keystone | None = None
     """With it there is no tempauth, and `accounts` are not used. The environment must have keystonemiddleware."""
+    address: str = LOOPBACK
+    """Of this machine, where its clients reach it; its servers find each other on loopback."""
     port: int = 0
     """0: the kernel chooses."""
     constraints: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -95,7 +98,7 @@ EVERY_SERVER = """\
 swift_dir = {root}/etc
 devices = {root}/srv
 mount_check = false
-bind_ip = 127.0.0.1
+bind_ip = {address}
 bind_port = {port}
 workers = 0
 log_name = {name}-server
@@ -215,6 +218,7 @@ def write_configuration(root: pathlib.Path, settings: Settings, ports: Mapping[s
         text = template.format(
             root=root,
             name=name,
+            address=settings.address if name == "proxy" else LOOPBACK,
             port=ports[name],
             package=PACKAGE,
             pipeline=PIPELINE.format(auth=KEYSTONE_PIPELINE if settings.keystone else "s3api tempauth"),
