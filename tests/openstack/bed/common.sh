@@ -13,6 +13,7 @@ KEYSTONE=http://127.0.0.1:5000/v3
 PLACEMENT=http://127.0.0.1:8778 GLANCE=http://127.0.0.1:9292 NOVA=http://127.0.0.1:8774 NEUTRON=http://127.0.0.1:9696
 PASSWORD=secret # of everyone in the bed
 HOST_ADDRESS=10.77.0.1 # this host, as real machines see it
+ELSEWHERE=192.0.2.10    # another address of this host, to which they have no route
 LIBVIRT="qemu+unix:///system?socket=$STATE/libvirt/run/libvirt-sock"
 
 export PYTHONWARNINGS=ignore

@@ -11,12 +11,14 @@ private=$STATE/libvirt
 guest=$("$BED/guest-image.sh")
 took "the machines' image" "$begin"
 
-# Neutron's driver puts machines on bed1; bed0, at the other end, is this host as they see it. There is no route to anywhere else.
+# Neutron's driver puts machines on bed1; bed0, at the other end, is this host as they see it. They have no route to
+# anywhere else, not even to this host's other address: that is where a drill's source is.
 # The machines' emulated cards believe in checksums that a veth pair would leave out.
 begin=$(now)
 ip link add proven-bed0 type veth peer name proven-bed1
 ethtool -K proven-bed0 tx off >/dev/null
 ip address add "$HOST_ADDRESS/24" dev proven-bed0
+ip address add "$ELSEWHERE/32" dev proven-bed0
 ip link set proven-bed0 up
 ip link set proven-bed1 up
 

@@ -15,6 +15,8 @@ import openstack
 URL = "http://127.0.0.1:5000/v3"
 PASSWORD = "secret"
 NETWORK = "10.77.0.0/24"
+HOST_ADDRESS = "10.77.0.1"
+ELSEWHERE = "192.0.2.10"
 
 
 def connect(name: str) -> openstack.connection.Connection:
@@ -51,6 +53,8 @@ def main(kind: str, file: str) -> None:
         allocation_pools=[{"start": "10.77.0.100", "end": "10.77.0.200"}],
     )
     bed = {"kind": kind, "url": URL, "password": PASSWORD, "image": "drill", "network": "lan", "flavors": ["small", "medium"]}
+    if kind == "libvirt":
+        bed |= {"flavors": ["real"], "host_address": HOST_ADDRESS, "elsewhere": ELSEWHERE}
     pathlib.Path(file).write_text(json.dumps(bed, indent=2) + "\n")
 
 
