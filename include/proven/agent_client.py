@@ -7,15 +7,18 @@ does a `kill -9`. (On a host that can be cut off, a named run has a grace: `host
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Protocol
 
 from include.proven import errors, progress
-from include.proven.hosts.contract import GRACE, Host, Running
+from include.proven.hosts.contract import GRACE, Host, LostError, Running
 from include.proven.hosts.local import LocalHost
 from include.proven.stores.contract import OutgoingPart, SignedRequest
 
 HERE = LocalHost()
+PAUSE = 2.0
+"""Seconds before a host is tried once more."""
 
 
 class Signer(Protocol):
@@ -34,6 +37,7 @@ def run(
     host: Host = HERE,
     name: str = "",
     grace: float = GRACE,
+    reconnect: bool = False,
     signer: Signer | None = None,
     on_progress: progress.OnProgress | None = None,
 ) -> dict[str, Any]:
@@ -41,6 +45,7 @@ def run(
 
     A function as `job` returns it, and is called only if the job is given to an agent that has none yet.
     `name` and `grace`: see `hosts/contract.py`; where an agent of that name runs already, its end is waited for in its place.
+    With `reconnect`, so does this call itself when the connection is cut, instead of raising LostError.
     `signer` is asked for a URL for each part that is ready to be sent, and for a new GET when one was refused. Raise the
     ProvenError of the agent's kind of error, ToolError if the agent crashed, and whatever `on_progress` raises; no agent runs
     any more then.
@@ -49,9 +54,32 @@ def run(
     try:
         if not agent.attached:
             _say(agent.stdin, job() if callable(job) else job)
-        return _converse(agent, place(host), signer, on_progress)
+        while True:
+            try:
+                return _converse(agent, place(host), signer, on_progress)
+            except LostError as lost:
+                if not reconnect:
+                    raise
+                agent = _come_back(host, name, grace, lost)
     finally:
         agent.end()
+
+
+def _come_back(host: Host, name: str, grace: float, lost: LostError) -> Running:
+    """Connect again to the agent of that name, for as long as it waits. Raise `lost` if it has not, or can't be reached."""
+    until = time.monotonic() + grace
+    while time.monotonic() < until:
+        try:
+            agent = host.start(name, grace=grace)
+        except errors.ProvenError as error:
+            lost.detail = str(error)
+            time.sleep(PAUSE)
+            continue
+        if agent.attached:
+            return agent
+        agent.end()
+        break
+    raise lost
 
 
 def place(host: Host) -> str:

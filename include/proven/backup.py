@@ -71,7 +71,9 @@ def take_backup(
     try:
         with contextlib.closing(installation.host_of(database)) as host:
             name = run_name(recovery_point)
-            result = agent_client.run(begin, host=host, name=name, grace=grace, signer=uploads, on_progress=on_progress)
+            result = agent_client.run(
+                begin, host=host, name=name, grace=grace, reconnect=True, signer=uploads, on_progress=on_progress
+            )
             failed |= {name: errors.from_agent(error, agent_client.place(host)) for name, error in result["failed"].items()}
         if uploads.resumed:
             started_at = ids.started_at(recovery_point)

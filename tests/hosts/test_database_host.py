@@ -254,6 +254,37 @@ def processes_of(far: DatabaseHost) -> set[int]:
     return {below for pid in far.agents() for below in processes.children(pid)}
 
 
+def test_a_line_that_is_cut_half_way_costs_the_backup_nothing(
+    noisy: FleetFiles, far: DatabaseHost, swift: Swift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuts: list[set[str]] = []
+
+    def cut_when_stored(_: object) -> None:
+        if not cuts and parts(noisy, swift):
+            cuts.append(far.programs())
+            far.sshd.cut()
+
+    taken = backup.take_backup(noisy.open(monkeypatch), "shop", backup.new_id(), on_progress=cut_when_stored)
+    assert "mariadb-dump" in cuts[0]
+    assert taken.failed == {}
+    assert far.is_empty()
+    assert drill(noisy) == "proven"
+
+
+def test_a_host_that_stays_away_fails_the_backup_when_its_agent_has_given_up(
+    noisy: FleetFiles, far: DatabaseHost, swift: Swift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop_when_stored(_: object) -> None:
+        if parts(noisy, swift):
+            far.sshd.stop()
+
+    with pytest.raises(errors.ToolError, match=r"connection to 127\.0\.0\.1 lost") as caught:
+        backup.take_backup(noisy.open(monkeypatch), "shop", backup.new_id(), grace=5, on_progress=stop_when_stored)
+    assert "can't be reached" in caught.value.detail
+    processes.wait_until(far.is_empty, 20.0)
+    nothing_stored(noisy, swift)
+
+
 def test_an_agent_that_was_left_can_be_ended_before_its_grace_is_over(
     noisy: FleetFiles, far: DatabaseHost, swift: Swift, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,8 +13,14 @@ from __future__ import annotations
 
 from typing import IO, Protocol
 
+from include.proven.errors import ToolError
+
 GRACE = 60.0
 """Seconds in which a retried task may come back to its agent."""
+
+
+class LostError(ToolError):
+    """The connection to an agent was cut. If its run has a name, it goes on for its grace."""
 
 
 class Running(Protocol):
@@ -26,7 +32,7 @@ class Running(Protocol):
     stdout: IO[bytes]
 
     def wait(self) -> int:
-        """Return its exit status when it has ended. Raise ToolError if the connection to it is lost."""
+        """Return its exit status when it has ended. Raise LostError if the connection to it is lost."""
 
     def last_words(self) -> str:
         """Return the end of what it wrote to stderr: the traceback of a crash, or nothing."""

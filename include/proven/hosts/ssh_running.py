@@ -15,6 +15,7 @@ import paramiko
 from include.proven.agent import keeper
 from include.proven.errors import ToolError
 from include.proven.hosts import ssh_line
+from include.proven.hosts.contract import LostError
 
 PATIENCE = 20.0
 """Seconds that an agent has for cleaning up after it was told to end."""
@@ -37,7 +38,7 @@ class SshRunning:
         self.stdout: IO[bytes] = ssh_line.Lines(ssh_line.Output(channel))
 
     def wait(self) -> int:
-        """Return its exit status when it has ended. Raise ToolError if the connection is lost."""
+        """Return its exit status when it has ended. Raise LostError if the connection is lost."""
         status = int(self._channel.recv_exit_status())
         if status < 0:  # the shell that waits for the agent gives a signal as 128 + its number
             raise self._lost()
@@ -72,8 +73,8 @@ class SshRunning:
             what = f"agent on {self._host}: has not ended within {PATIENCE:.0f} s"
             raise ToolError(what, hint="Look there for a process agent-….pyz that hangs, and kill it.")
 
-    def _lost(self, hint: str = "What ran there stops by itself; try again.") -> ToolError:
-        return ToolError(f"connection to {self._host} lost", detail=self.last_words(), hint=hint)
+    def _lost(self, hint: str = "What ran there stops by itself; try again.") -> LostError:
+        return LostError(f"connection to {self._host} lost", detail=self.last_words(), hint=hint)
 
 
 class KeptRunning(SshRunning):
@@ -99,7 +100,7 @@ class KeptRunning(SshRunning):
         self.attached = self._lines.word["keeper"] == "attached"
 
     def wait(self) -> int:
-        """Return its exit status when it has ended. Raise ToolError if the connection to it is lost."""
+        """Return its exit status when it has ended. Raise LostError if the connection to it is lost."""
         while self._lines.word["keeper"] in GREETINGS and self._lines.readline():
             pass
         word = self._lines.word
