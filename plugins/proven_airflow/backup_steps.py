@@ -9,8 +9,10 @@ from typing import Any
 from airflow.sdk import get_current_context, task
 
 from include.proven import backup, completing, copies, progress
-from include.proven.errors import PageError, StoppedError
+from include.proven.errors import PageError, ProvenError, StoppedError
 from include.proven.fleet import load
+from include.proven.hosts.contract import GRACE
+from include.proven.installation import Installation
 from include.proven.pages import delivery
 from include.proven.pages.ledger import StoreLedger
 from proven_airflow import identity, stopping, turns, watching
@@ -76,8 +78,9 @@ def clear_up(recovery_point: str) -> None:
     database = identity.database_of(context)
     installation = open_installation()
     if recovery_point not in copies.survey(installation, database).held:
+        late = _end_agent(installation, database, recovery_point)
         if removed := backup.discard(installation, database, recovery_point):
-            time.sleep(LATE_PARTS_SECONDS)
+            time.sleep(late)
             removed += backup.discard(installation, database, recovery_point)
         raise StoppedError(
             f"no recovery point {recovery_point}; {removed} objects and parts of it were removed",
@@ -88,6 +91,17 @@ def clear_up(recovery_point: str) -> None:
             f"recovery point {recovery_point} stands, but the task was ended before it could trigger the drill",
             hint=f"Trigger {identity.drill_dag(database)}: by hand it drills the latest.",
         )
+
+
+def _end_agent(installation: Installation, database: str, recovery_point: str) -> float:
+    """End what a killed task has left on the database's host; return for how many seconds parts may still come in."""
+    try:
+        backup.end_run(installation, database, recovery_point)
+    except ProvenError as error:
+        # the backup has failed already, and an agent that nobody comes back to ends by itself
+        log.warning("whether an agent of this backup still runs on the database's host can't be seen: %s", error)
+        return GRACE
+    return LATE_PARTS_SECONDS
 
 
 def _state(context: Any, task_id: str) -> str | None:
