@@ -17,6 +17,9 @@ from include.proven import connections
 from include.proven.errors import SourceError
 from include.proven.hosts import ssh_client, ssh_keys, ssh_opening
 from proven_airflow import connections as edge
+from tests.airflow.test_one_process import ORDERS, run_here, verdict_of
+from tests.servers.databases import DatabaseServer
+from tests.servers.fleets import MakeFleet
 from tests.servers.sshd import Sshd, new_key
 
 LAX: list[dict[str, Any]] = [{}, {"no_host_key_check": True, "allow_host_key_change": "true"}]
@@ -111,3 +114,32 @@ def test_a_log_in_that_is_refused_is_tried_once(tmp_path: pathlib.Path, monkeypa
         assert sshd.log.count("Connection from") == 1
         says_hello(ssh_client.open_client(resolve(sshd, monkeypatch)))
         assert "Accepted publickey" in sshd.log
+
+
+def test_the_dags_back_up_beside_the_database_and_no_key_is_left_in_airflow(
+    sshd: Sshd, mariadb_source: DatabaseServer, make_fleet: MakeFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = mariadb_source.fresh_schema("shop")
+    mariadb_source.sql(ORDERS, schema)
+    files = make_fleet(mariadb_source, schemas=[schema], host="db1_ssh")
+    keys = {"private_key": sshd.user_key.private, "host_key": sshd.host_key.public}
+    login = {"conn_type": "ssh", "host": sshd.address, "port": sshd.port, "login": sshd.user}
+    files.connections["db1_ssh"] = {**login, "extra": keys}
+    files.write()
+    done = run_here(files, "backup__shop", "drill__shop")
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert verdict_of(files, monkeypatch) == "proven"
+    assert "Accepted publickey" in sshd.log
+    middle = sshd.user_key.private.splitlines()[2]
+    assert middle not in done.stdout + done.stderr
+    state = files.folder / "state"
+    assert [path for path in state.rglob("*") if path.is_file() and middle.encode() in path.read_bytes()] == []
+
+    # the host is another one: the run fails, and its clean-up does not hang on what it can't reach
+    files.connections["db1_ssh"]["extra"]["host_key"] = new_key().public
+    files.write()
+    done = run_here(files, "backup__shop")
+    assert done.returncode == 1
+    assert "host key is not the one on record" in done.stdout
+    assert "can't be seen" in done.stdout
+    assert "no recovery point" in done.stdout
