@@ -37,6 +37,10 @@ class Place:
         """Return the agents that run there."""
         return {pid for pid in self.processes() if _command(pid)[1:2] == ["-I"] and self.archive in _command(pid)[-1]}
 
+    def keepers(self) -> set[int]:
+        """Return the keepers that run there."""
+        return {pid for pid in self.processes() if "keeper" in _command(pid)}
+
     def left(self) -> list[str]:
         """Return what is there of any run."""
         found = [f"process {pid} {processes.program(pid)}" for pid in sorted(self.processes())]

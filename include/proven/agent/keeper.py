@@ -175,12 +175,13 @@ class Keeper:
             return True
 
     def _see_off(self, guest: Guest, grace: float) -> None:
-        guest.leave()
         with self._changed:
             if guest is self._guest:
                 self._guest = None
                 self._until = time.monotonic() + grace
                 self._changed.notify_all()
+        guest.leave()
+        guest.has_left(STOPPING)
 
 
 class Guest:
@@ -189,7 +190,8 @@ class Guest:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=self._write, daemon=True).start()
+        self._writer = threading.Thread(target=self._write, daemon=True)
+        self._writer.start()
 
     def say(self, line: bytes) -> None:
         """Write a line to it, after those before."""
@@ -198,6 +200,10 @@ class Guest:
     def leave(self) -> None:
         """Close the connection when all lines are written."""
         self._lines.put(b"")
+
+    def has_left(self, seconds: float) -> None:
+        """Wait that long for `leave` to be done."""
+        self._writer.join(seconds)
 
     def _write(self) -> None:
         with contextlib.suppress(OSError):  # it is gone

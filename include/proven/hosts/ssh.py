@@ -13,9 +13,13 @@ import paramiko
 
 from include.proven.errors import ProvenError, SandboxError
 from include.proven.hosts import ssh_line
-from include.proven.hosts.contract import GRACE, Running
+from include.proven.hosts.contract import GRACE, LostError, Running
 from include.proven.hosts.ssh_copy import copy_agent, execute
 from include.proven.hosts.ssh_running import KeptRunning, SshRunning
+
+UNREACHABLE = (OSError, EOFError, paramiko.SSHException, LostError)
+NOTICING = 0.5
+"""Seconds between the end of a connection's channels and its own."""
 
 
 class SshHost:
@@ -43,16 +47,17 @@ class SshHost:
 
     def start(self, run: str = "", *, grace: float = GRACE) -> Running:
         """Start an agent, or connect to the one that runs under that name."""
+        held = self._client
         try:
-            client, agent = self._prepare()
-            argv = [*self._sudo, "python3", "-I", agent]
-            if run:
-                return KeptRunning(execute(client, [*argv, "keep", run, f"{grace:g}"]), self.name, run, grace)
-            return SshRunning(execute(client, argv), self.name)
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            what = f"ssh {self.name}: no connection"
-            hint = "Is it up, does its sshd listen, do its host key and ours still hold? `ssh -v` to it tells more."
-            raise self._error(what, detail=f"{type(error).__name__}: {error}", hint=hint) from error
+            return self._start(run, grace)
+        except UNREACHABLE as error:
+            if held is None or _stands(held, NOTICING):
+                raise self._unreachable(error) from error
+        # The connection that we held was cut, and nobody had noticed: a new one may stand.
+        try:
+            return self._start(run, grace)
+        except UNREACHABLE as error:
+            raise self._unreachable(error) from error
 
     def close(self) -> None:
         """Close the connection. An agent without a name ends with it."""
@@ -61,11 +66,23 @@ class SshHost:
                 self._client.close()
                 self._client = None
 
+    def _start(self, run: str, grace: float) -> Running:
+        client, agent = self._prepare()
+        argv = [*self._sudo, "python3", "-I", agent]
+        if run:
+            return KeptRunning(execute(client, [*argv, "keep", run, f"{grace:g}"]), self.name, run, grace)
+        return SshRunning(execute(client, argv), self.name)
+
+    def _unreachable(self, error: Exception) -> ProvenError:
+        if isinstance(error, LostError):
+            return error
+        hint = "Is it up, does its sshd listen, do its host key and ours still hold? `ssh -v` to it tells more."
+        return self._error(f"ssh {self.name}: no connection", detail=f"{type(error).__name__}: {error}", hint=hint)
+
     def _prepare(self) -> tuple[paramiko.SSHClient, str]:
         """Return a connection that stands, and the agent's path at its other end."""
         with self._lock:
-            transport = self._client and self._client.get_transport()
-            if self._client is None or transport is None or not transport.is_active():
+            if self._client is None or not _stands(self._client):
                 self._client = self._connect()
                 self._agent = ""
                 if transport := self._client.get_transport():
@@ -73,3 +90,11 @@ class SshHost:
             if not self._agent:
                 self._agent = copy_agent(self._client, self.name, self._sudo)
             return self._client, self._agent
+
+
+def _stands(client: paramiko.SSHClient, wait: float = 0.0) -> bool:
+    transport = client.get_transport()
+    if transport is None:
+        return False
+    transport.join(wait)
+    return bool(transport.is_active())

@@ -132,8 +132,7 @@ class KeptRunning(SshRunning):
         self.stdin.flush()
 
     def _no_keeper(self) -> ToolError:
-        transport = self._channel.get_transport()
-        if transport is None or not transport.is_active():
+        if self._channel.recv_exit_status() < 0:  # none: not even the relay has ended
             hint = (
                 f"What ran there goes on for {self._grace:g} s: a retry in this time finds it. After that it stops by itself."
             )
