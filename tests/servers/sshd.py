@@ -90,7 +90,7 @@ class Sshd:
 
     @property
     def log(self) -> str:
-        """What sshd has said so far."""
+        """What sshd has said since it was started."""
         return (self.directory / "sshd.log").read_text(errors="replace")
 
     def start(self) -> None:
@@ -99,7 +99,7 @@ class Sshd:
             give_up("sshd", f"{PROGRAM} is not installed, or we are not root")
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
         self.port = self.port or servers.choose_port()
-        with (self.directory / "sshd.log").open("ab") as log:
+        with (self.directory / "sshd.log").open("wb") as log:
             argv = [*self.prefix, PROGRAM, "-D", "-e", "-f", str(self._configure())]
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         until = time.monotonic() + SECONDS
@@ -149,9 +149,10 @@ class Sshd:
     def _configure(self) -> pathlib.Path:
         """Write the files that it starts from; return the one that names the others."""
         key, authorized, config = (self.directory / name for name in ("host_key", "authorized_keys", "sshd_config"))
-        for path, content in ((key, self.host_key.private), (authorized, self.user_key.public + "\n")):
-            path.write_text(content)
-            path.chmod(0o600)
+        key.write_text(self.host_key.private)
+        key.chmod(0o600)
+        authorized.write_text(self.user_key.public + "\n")
+        authorized.chmod(0o644)  # read as the one who logs in
         environment = [f"SetEnv {' '.join(f'{name}={value}' for name, value in self.environment.items())}"]
         lines = [
             *self.options,
