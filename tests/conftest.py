@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.servers.s3",
     "tests.servers.fleets",
     "tests.servers.machine",
+    "tests.sandboxes.moto_machines",
 ]
 
 

@@ -10,15 +10,18 @@ What was found out by trying moto 5.2.5:
 | unknown image, instance type | refused | taken, if not told otherwise | told otherwise |
 | … security group of an interface | refused | taken | `refuse` |
 | a security group in use is deleted | DependencyViolation | taken | front: as EC2 |
+| user data of more than 16 KiB | refused | taken | front: as EC2 |
 | tags of network interfaces in RunInstances | kept | forgotten | front: kept |
 | signatures, permissions, quotas, capacity | checked | not | `refuse` |
 | pending, shutting-down | some seconds to minutes | never: running, terminated at once | `change` |
 | why an instance died | StateReason | only that a user did it | `change` |
 | pages | of all listings | of instances only | |
+| a machine | yes | none | front: as its `hypervisor` has it, `moto_machines.py` |
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
 import http.client
@@ -29,7 +32,7 @@ import sys
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 from werkzeug import serving, wsgi
@@ -38,6 +41,7 @@ from include.proven import connections
 
 REGION = "eu-central-1"
 SETTINGS = {"MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true", "MOTO_ENABLE_AMI_VALIDATION": "true"}
+USER_DATA_BYTES = 16384
 SECRET = "a-secret-that-nobody-may-read"
 ERROR = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error>'
@@ -73,6 +77,19 @@ def refusal(code: str, message: str = "refused", status: str = "400 Bad Request"
     return Answer(status, ERROR.format(code=code, message=message).encode())
 
 
+class Hypervisor(Protocol):
+    """Has machines for the instances."""
+
+    def boot(self, instance: str, user_data: str) -> str:
+        """Boot a machine for an instance; return its address."""
+
+    def end(self, instance: str) -> None:
+        """End the machine of an instance, if there is one."""
+
+    def stopped(self) -> list[str]:
+        """Return the instances whose machine has ended by itself."""
+
+
 class Front:
     """WSGI application before moto."""
 
@@ -82,6 +99,9 @@ class Front:
         self.orders: list[Order] = []
         self.before: Callable[[Parameters], object] = lambda _: None
         """Called with each request before it is its turn: holds it back."""
+        self.hypervisor: Hypervisor | None = None
+        self._addresses: dict[bytes, bytes] = {}
+        """moto's → the machine's."""
         self._moto = urllib.parse.urlsplit(moto)
         self._lock = threading.Lock()
         self._tokens: dict[str, tuple[Parameters, Answer]] = {}
@@ -94,7 +114,7 @@ class Front:
         self.before(parameters)
         with self._lock:  # moto is not made for two at once; between two requests of one client others still come in
             self.requests.append(parameters)
-            answer = self._answer(parameters, body, headers)
+            answer = self._readdress(self._answer(parameters, body, headers))
         start_response(answer.status, [("Content-Type", "text/xml"), ("Content-Length", str(len(answer.body)))])
         return [answer.body]
 
@@ -104,6 +124,8 @@ class Front:
         self.orders.clear()
         self.before = lambda _: None
         self._tokens.clear()
+        self._addresses.clear()
+        self.hypervisor = None
 
     def _answer(self, parameters: Parameters, body: bytes, headers: dict[str, str]) -> Answer:
         order = next((order for order in self.orders if order.action == parameters["Action"] and order.times), None)
@@ -113,8 +135,9 @@ class Front:
                 return answer
         if refused := self._refuse(parameters):
             return refused
+        self._end_stopped()
         answer = self._ask_moto(body, headers)
-        if parameters["Action"] == "RunInstances" and answer.status.startswith("200"):
+        if answer.status.startswith("200"):
             self._remember(parameters, answer)
         return (order.alter(answer) or answer) if order else answer
 
@@ -126,6 +149,8 @@ class Front:
             ids = instance_ids(made[1])
             states = {instance["State"]["Name"] for instance in self._instances(Filters=[filter_by("instance-id", *ids)])}
             return refusal("IdempotentInstanceTerminated", "The client token") if states == {"terminated"} else made[1]
+        if len(base64.b64decode(parameters.get("UserData", ""))) > USER_DATA_BYTES:
+            return refusal("InvalidParameterValue", f"User data is limited to {USER_DATA_BYTES} bytes")
         if action == "DeleteSecurityGroup":
             instances = self._instances(Filters=[filter_by("instance.group-id", parameters["GroupId"])])
             if any(instance["State"]["Name"] != "terminated" for instance in instances):
@@ -136,6 +161,15 @@ class Front:
         return [entry for found in self._client.describe_instances(**arguments)["Reservations"] for entry in found["Instances"]]
 
     def _remember(self, parameters: Parameters, answer: Answer) -> None:
+        if parameters["Action"] == "TerminateInstances" and self.hypervisor:
+            for instance in instance_ids(answer):
+                self.hypervisor.end(instance)
+        if parameters["Action"] != "RunInstances":
+            return
+        if self.hypervisor:
+            (instance,), address = instance_ids(answer), re.findall(rb"<privateIpAddress>(.*?)<", answer.body)[0]
+            held = self._client.describe_instance_attribute(InstanceId=instance, Attribute="userData")["UserData"]["Value"]
+            self._addresses[address] = self.hypervisor.boot(instance, base64.b64decode(held).decode()).encode()
         self._tokens[parameters["ClientToken"]] = (parameters, answer)
         interfaces = [match.decode() for match in re.findall(rb"<networkInterfaceId>(eni-\w+)", answer.body)]
         for number in range(1, 9):
@@ -144,6 +178,19 @@ class Front:
                 names = sorted(key for key in parameters if key.startswith(prefix) and key.endswith(".Key"))
                 tags = [{"Key": parameters[key], "Value": parameters[f"{key[:-3]}Value"]} for key in names]
                 self._client.create_tags(Resources=interfaces, Tags=tags)
+
+    def _readdress(self, answer: Answer) -> Answer:
+        body = answer.body
+        for theirs, ours in self._addresses.items():
+            body = body.replace(b">" + theirs + b"<", b">" + ours + b"<")
+        return Answer(answer.status, body)
+
+    def _end_stopped(self) -> None:
+        """What has shut itself down is terminated, as it was ordered."""
+        for instance in self.hypervisor.stopped() if self.hypervisor else []:
+            self._client.terminate_instances(InstanceIds=[instance])
+            if self.hypervisor:
+                self.hypervisor.end(instance)
 
     def _ask_moto(self, body: bytes, headers: dict[str, str]) -> Answer:
         asked = http.client.HTTPConnection(str(self._moto.hostname), self._moto.port, timeout=60)
