@@ -29,7 +29,7 @@ background mariadb mariadbd --no-defaults --datadir="$STATE/mariadb" --user="$(i
   --innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=64M --max-connections=300 --performance-schema=OFF
 wait_until 60 sql -e 'select 1'
 sql -e "create user openstack@'%' identified by '$PASSWORD'; grant all on *.* to openstack@'%'"
-for name in neutron nova nova_api nova_cell0; do sql -e "create database $name character set utf8mb4"; done
+for name in placement neutron nova nova_api nova_cell0; do sql -e "create database $name character set utf8mb4"; done
 took "MariaDB" "$begin"
 wait_until 120 listens "$QUEUE_PORT"
 took "RabbitMQ" "$begin"

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # Usage: placement_glance.sh — Placement and Glance; images lie in the state's directory.
+#
+# Placement is written to by several at once, which SQLite answers with "database is locked": a server that fails for no reason.
 set -euo pipefail
 # shellcheck source=tests/openstack/bed/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 begin=$(now)
 
-mkdir -p "$STATE"/placement "$STATE"/glance/{images,staging,tasks} "$STATE"/conf/placement
+mkdir -p "$STATE"/glance/{images,staging,tasks} "$STATE"/conf/placement
 cat >"$STATE/conf/placement/placement.conf" <<CONF
 [DEFAULT]
 use_stderr = true
 [placement_database]
-connection = sqlite:///$STATE/placement/placement.db
+connection = $(database_url placement)
 [api]
 auth_strategy = keystone
 [keystone_authtoken]

@@ -26,6 +26,6 @@ end nova-compute-libvirt nova-compute nova-api nova-scheduler nova-conductor neu
 end rabbitmq-beam rabbitmq mariadb
 # RabbitMQ leaves its name server behind, which knows nothing of pid files.
 for pid in $(pgrep -x epmd); do
-  if tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | grep -qx "ERL_EPMD_PORT=$EPMD_PORT"; then kill "$pid"; fi
+  if tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | grep -qx "HOME=$STATE/rabbitmq"; then kill "$pid"; fi
 done
 [ "${1:-}" = --keep ] || rm -rf "$STATE"
