@@ -93,18 +93,14 @@ class EC2Cloud:
         """Return instances that are not terminated, and of other names what is left, with the words of a dead instance."""
         wanted = {"instance": name} if name else {"sandbox": sandbox}
         instances = self._instances(**wanted)
-        alive = [self._describe(instance) for instance in instances if is_alive(instance)]
-        names = {machine.name for machine in alive}
-        words = {ec2_client.read_tags(instance).get("instance"): say(instance) for instance in instances}
-        remains = ec2_remains.find(self._client, {"owner": OWNER, **wanted})
-        debris = {
-            thing.name: Machine(
-                thing.name, "debris", "", "", thing.tags, thing.created_at, said=words.get(thing.name, "")
-            )
-            for thing in remains
-            if thing.name not in names
-        }  # fmt: skip
-        return sorted([*alive, *debris.values()], key=lambda machine: machine.name)
+        found = {machine.name: machine for machine in map(self._describe, filter(is_alive, instances))}
+        if not (name and found):  # who waits for one machine asks often
+            words = {ec2_client.read_tags(instance).get("instance"): say(instance) for instance in instances}
+            for thing in ec2_remains.find(self._client, {"owner": OWNER, **wanted}):
+                said = words.get(thing.name, "")
+                debris = Machine(thing.name, "debris", "", "", thing.tags, thing.created_at, said=said)
+                found.setdefault(thing.name, debris)
+        return sorted(found.values(), key=lambda machine: machine.name)
 
     def remove(self, name: str) -> bool:
         """Terminate the instance, wait until it is, and delete what does not go with it."""
