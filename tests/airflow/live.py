@@ -77,7 +77,7 @@ class House:
         found: list[dict[str, Any]] = self.call("GET", f"/api/v2/dags/{dag}/dagRuns?order_by=-run_after")["dag_runs"]
         return found
 
-    def finish(self, dag: str, run: str) -> str:
+    def finish(self, dag: str, run: str, *, seconds: float = 150) -> str:
         """Wait for a run's end and return its state."""
         path = f"/api/v2/dags/{dag}/dagRuns/{run}"
 
@@ -86,7 +86,7 @@ class House:
             state = str(self.call("GET", path)["state"])
             return state in END and state
 
-        return str(wait_for(ended, f"end of {dag} {run}"))
+        return str(wait_for(ended, f"end of {dag} {run}", seconds=seconds))
 
     def task_states(self, dag: str, run: str) -> dict[str, str]:
         """Return the state of every task of a run; of a mapped one, of its last."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import pathlib
 
-from include.proven.fleet import model
+from include.proven.fleet import model, sandboxes
 from tests.servers.pager import Pager
 
 
@@ -31,7 +31,7 @@ def fleet_paging(
         version=1,
         gnupg=model.GnuPG(home=pathlib.Path("keys"), recipients=["a@proven.invalid"], signer="a@proven.invalid"),
         stores={"swift": model.SwiftStore(kind="swift", connection="proven_swift", container="proven")},
-        sandboxes={"local": model.LocalSandbox(kind="local")},
+        sandboxes={"local": sandboxes.LocalSandbox(kind="local")},
         pages=model.Pages(routes=routes, airflow_url="https://airflow.example"),
         databases={"shop": database},
     )
