@@ -27,9 +27,9 @@ logged mariadb-install mariadb-install-db --no-defaults --datadir="$STATE/mariad
 background mariadb mariadbd --no-defaults --datadir="$STATE/mariadb" --user="$(id -un)" --socket="$STATE/mariadb.sock" \
   --pid-file="$STATE/mariadb.pid" --port="$DATABASE_PORT" --bind-address=127.0.0.1 --skip-name-resolve --skip-log-bin \
   --innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=64M --max-connections=300 --performance-schema=OFF
-wait_until 60 sql -e 'select 1'
+wait_until 300 sql -e 'select 1'
 sql -e "create user openstack@'%' identified by '$PASSWORD'; grant all on *.* to openstack@'%'"
 for name in placement neutron nova nova_api nova_cell0; do sql -e "create database $name character set utf8mb4"; done
 took "MariaDB" "$begin"
-wait_until 120 listens "$QUEUE_PORT"
+wait_until 300 listens "$QUEUE_PORT"
 took "RabbitMQ" "$begin"

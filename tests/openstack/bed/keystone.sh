@@ -35,6 +35,6 @@ manage credential_setup "${owner[@]}"
 OS_BOOTSTRAP_PASSWORD=$PASSWORD manage bootstrap --bootstrap-region-id RegionOne \
   --bootstrap-admin-url "$KEYSTONE" --bootstrap-internal-url "$KEYSTONE" --bootstrap-public-url "$KEYSTONE"
 serve keystone 5000 keystone.wsgi.api:application OS_KEYSTONE_CONFIG_DIR="$STATE/conf"
-wait_until 60 answers "$KEYSTONE"
+wait_until 300 answers "$KEYSTONE"
 python "$BED/catalog.py" "$KEYSTONE" "$PASSWORD" placement="$PLACEMENT" image="$GLANCE" compute="$NOVA/v2.1" network="$NEUTRON"
 took "Keystone" "$begin"

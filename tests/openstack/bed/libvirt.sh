@@ -46,7 +46,7 @@ background libvirtd unshare --mount sh -ec '
   mount --bind "$0/cache" /var/cache/libvirt
   mount --bind "$0/log" /var/log/libvirt
   exec libvirtd --config /etc/libvirt/libvirtd.conf --pid-file /run/libvirt/libvirtd.pid' "$private"
-wait_until 60 virsh -c "$LIBVIRT" version
+wait_until 300 virsh -c "$LIBVIRT" version
 took "libvirtd" "$begin"
 
 begin=$(now)

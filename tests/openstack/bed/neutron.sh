@@ -45,5 +45,5 @@ CONF
 logged neutron-db neutron-db-manage --config-file "$STATE/conf/neutron.conf" upgrade head
 took "Neutron's database" "$begin"
 serve neutron 9696 neutron.wsgi.api:application OS_NEUTRON_CONFIG_DIR="$STATE/conf" OS_NEUTRON_CONFIG_FILES=neutron.conf
-wait_until 120 answers "$NEUTRON/"
+wait_until 300 answers "$NEUTRON/"
 took "Neutron" "$begin"

@@ -69,9 +69,9 @@ took "Nova's databases" "$begin"
 for name in conductor scheduler; do background "nova-$name" nova-$name --config-file "$STATE/conf/nova.conf"; done
 [ "$1" != fake ] || background nova-compute nova-compute --config-file "$STATE/conf/nova.conf"
 serve nova-api 8774 nova.wsgi.osapi_compute:application OS_NOVA_CONFIG_DIR="$STATE/conf" "OS_NOVA_CONFIG_FILES=api-paste.ini;nova.conf"
-wait_until 120 answers "$NOVA/"
+wait_until 300 answers "$NOVA/"
 took "Nova's API" "$begin"
 [ "$1" = fake ] || exit 0
 finds_host() { nova-manage --config-file "$STATE/conf/nova.conf" cell_v2 discover_hosts --verbose 2>/dev/null | grep "Creating host mapping"; }
-wait_until 120 finds_host
+wait_until 300 finds_host
 took "Nova's fake compute host" "$begin"

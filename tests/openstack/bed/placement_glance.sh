@@ -49,6 +49,6 @@ service_token_roles_required = true
 CONF
 logged glance-manage glance-manage --config-file "$STATE/conf/glance-api.conf" db_sync
 serve glance 9292 glance.wsgi.api:application OS_GLANCE_CONFIG_DIR="$STATE/conf" OS_GLANCE_CONFIG_FILES=glance-api.conf
-wait_until 60 answers "$PLACEMENT/"
-wait_until 60 answers "$GLANCE/"
+wait_until 300 answers "$PLACEMENT/"
+wait_until 300 answers "$GLANCE/"
 took "Placement and Glance" "$begin"
