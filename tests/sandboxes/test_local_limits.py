@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import datetime
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -108,13 +109,23 @@ def test_a_full_disk_ends_the_server(local: LocalCase, tmp_path: pathlib.Path, m
 
 
 def test_a_server_that_nobody_destroys_is_ended_after_its_lifetime(local: LocalCase) -> None:
-    local.configure(lifetime=datetime.timedelta(seconds=20))
+    local.configure(lifetime=datetime.timedelta(seconds=30))
     local.create()
     assert len(local.guards()) == 1
-    error = local.wait_until_dead(40)
-    assert error.what == f"sandbox local: the server of {NAME} was ended: its lifetime of 20 s has passed"
+    error = local.wait_until_dead(90)
+    assert error.what == f"sandbox local: the server of {NAME} was ended: its lifetime of 30 s has passed"
     assert [found.name for found in local.sandbox.find()] == [NAME], "the reaper still finds what is left"
     assert local.sandbox.destroy(NAME) is True
+
+
+def test_a_server_without_its_folder_is_ended(local: LocalCase) -> None:
+    """Neither destroy nor the reaper would know of it."""
+    local.create()
+    shutil.rmtree(local.place)
+    deadline = time.monotonic() + 30
+    while local.servers() or local.guards():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_destroy_takes_the_guard_too(local: LocalCase) -> None:

@@ -5,7 +5,8 @@ It kills every process of that data directory (those that carry `--datadir=DATAD
 * who builds the sandbox ends before it has said `built` on our standard input;
 * the sandbox's folder takes up more than MOST_BYTES;
 * less than a twentieth of its file system is free: the disk is the worker's, and full disks take others down;
-* SECONDS have passed: nobody has destroyed it, and it shall not run for ever.
+* SECONDS have passed: nobody has destroyed it, and it shall not run for ever;
+* the sandbox's folder is gone: nobody would find the server any more.
 
 The reason is left as the last line of the sandbox's `error.log`. The guard ends with the server.
 """
@@ -45,6 +46,8 @@ def main() -> None:
             return None
         if time.monotonic() > deadline:
             return end(datadir, f"its lifetime of {float(sys.argv[3]):,.0f} s has passed")
+        if not datadir.parent.exists():
+            return end(datadir, "its folder is gone")
         if reason := too_large(datadir.parent, most):
             return end(datadir, reason)
 

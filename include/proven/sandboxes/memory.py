@@ -102,7 +102,8 @@ def _parents() -> Iterator[pathlib.Path]:
 
 
 def _find(place: pathlib.Path) -> list[pathlib.Path]:
-    return [pathlib.Path(folder) / _name(place) for folder, children, _ in os.walk(ROOT) if _name(place) in children]
+    top = ROOT / "memory" if (ROOT / "memory").exists() else ROOT
+    return [pathlib.Path(folder) / _name(place) for folder, children, _ in os.walk(top) if _name(place) in children]
 
 
 def _name(place: pathlib.Path) -> str:
