@@ -46,4 +46,6 @@ def case(request: pytest.FixtureRequest, directory: pathlib.Path) -> Case:
     if kind != "local":
         request.getfixturevalue("machines_can_be_had")
     place = directory / "sandboxes"
+    if kind == "ec2":
+        request.getfixturevalue("ec2_region").lend(place, path)
     return Case(KINDS[kind](place, path), cast(Flavour, flavour), place, path, kind)

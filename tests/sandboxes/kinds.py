@@ -14,6 +14,7 @@ from include.proven.fleet import sandboxes as fleet_sandboxes
 from include.proven.manifest import Server
 from include.proven.sandboxes.contract import Endpoint, Order, Sandbox
 from include.proven.sandboxes.machines import MachineSandbox
+from tests.sandboxes.moto_machines import open_ec2
 from tests.sandboxes.yard import Fault, Yard
 from tests.servers import databases
 
@@ -43,7 +44,7 @@ def open_machines(directory: pathlib.Path, path: list[pathlib.Path], *faults: Fa
     return MachineSandbox("yard", machine_config(**config), Yard(directory, path, *faults), seed="", settle_seconds=1.5)
 
 
-KINDS: dict[str, OpenKind] = {"local": open_local, "machine": open_machines}
+KINDS: dict[str, OpenKind] = {"local": open_local, "machine": open_machines, "ec2": open_ec2}
 
 
 def a_server(flavour: Flavour, version: str = "", **settings: str) -> Server:
