@@ -125,6 +125,6 @@ def test_it_fits_into_what_every_cloud_takes(flavour: Any) -> None:
 def test_no_secret_is_in_it_but_the_host_key_that_dies_with_the_machine() -> None:
     text = user_data.render(a_recipe(a_server("mariadb")), HOST, USER.public)
     assert text.count("PRIVATE KEY") == 2, "the beginning and the end of one"
-    assert HOST.private.splitlines()[3] in text
-    assert USER.private.splitlines()[3] not in text
+    assert HOST.private.splitlines()[4] in text
+    assert USER.private.splitlines()[4] not in text
     assert "the-seed-of-the-keys" not in text

@@ -1,7 +1,7 @@
 """The first process of a machine of the tests: sets up its disk, does what cloud-init would do with its user data, runs sshd.
 
-It does what cloud-init does with the same keys, in the same order; a key that it does not know is an error, so that nothing passes
-here by being ignored. `packages` are not installed: the image is this machine's own /usr and has them.
+It does what cloud-init does with the same keys, in the same order; a key that it does not know is an error, so that nothing
+passes here by being ignored. `packages` are not installed: the image is this machine's own /usr and has them.
 """
 
 from __future__ import annotations

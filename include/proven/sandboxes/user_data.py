@@ -51,6 +51,8 @@ class Place:
 
 
 PLACE = Place()
+PROGRAMS = ("python3", "gpg", "zstd", "setpriv", "nsenter", "unshare")
+"""What the agent and the start of the server need besides: it is missed at once, and not in the middle of a drill."""
 INSIDE = ("nsenter", f"--net={PLACE.network}", "--")
 """Runs a program, on the machine and as root, in the network that the server sees."""
 
@@ -78,7 +80,7 @@ def render(recipe: Recipe, host_key: KeyPair, user_key: str) -> str:
     ]
     script = _environment().get_template("start-database.sh.j2").render(
         place=PLACE,
-        programs=[*engine.server_programs(), engine.tools().client[0], "python3", "setpriv", "nsenter", "unshare"],
+        programs=[*engine.server_programs(), engine.tools().client[0], *PROGRAMS],
         initialise=initialise,
         serve=[engine.server_programs()[0], f"--defaults-file={PLACE.options}"],
         client=engine.tools().client[0],
