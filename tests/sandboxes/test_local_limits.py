@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -37,10 +38,13 @@ except SandboxFullError:
 
 
 @pytest.fixture(params=SERIES)
-def local(request: pytest.FixtureRequest, directory: pathlib.Path) -> LocalCase:
-    """A local sandbox of each flavour."""
+def local(request: pytest.FixtureRequest, directory: pathlib.Path) -> Iterator[LocalCase]:
+    """A local sandbox of each flavour. Of a test that fails no cgroup is left."""
     path: list[pathlib.Path] = request.getfixturevalue(f"{request.param}_path")
-    return LocalCase(request.param, directory / "sandboxes", path)
+    case = LocalCase(request.param, directory / "sandboxes", path)
+    yield case
+    for name in [found.name for found in case.sandbox.find()]:
+        case.sandbox.destroy(name)
 
 
 def ask_and_die(local: LocalCase, sql: str) -> None:
