@@ -12,6 +12,7 @@ import time
 import pytest
 
 from include.proven.errors import ConfigError, SandboxError
+from include.proven.sandboxes.contract import SandboxFullError
 from include.proven.sandboxes.machines import MachineSandbox
 from tests.sandboxes.kinds import Case, Flavour, machine_config, open_machines
 from tests.sandboxes.yard import NO_HOST, REFUSED, Fault, Yard
@@ -153,6 +154,18 @@ def test_debris_takes_no_room(bed: Case) -> None:
     other = NAME[:-1]
     bed.reopen(at_once=1).create(bed.order(other))
     assert [found.name for found in bed.sandbox.find()] == [other, NAME]
+
+
+def test_order_whose_controller_was_killed_before_it_gave_way_gives_way_when_it_is_asked_for_again(bed: Case) -> None:
+    older, younger = NAME, NAME[:-1]
+    bed.sandbox.create(bed.order(older))
+    time.sleep(1)
+    bed.sandbox.create(bed.order(younger))
+    one_only = bed.reopen(at_once=1)
+    with pytest.raises(SandboxFullError):
+        one_only.create(bed.order(younger))
+    one_only.create(bed.order(older))
+    assert [found.name for found in bed.sandbox.find()] == [older]
 
 
 def test_other_sandboxes_machines_are_not_ours(bed: Case) -> None:

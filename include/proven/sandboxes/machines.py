@@ -63,6 +63,7 @@ class MachineSandbox:
         standing = self._standing()
         ours = next((machine for machine in standing if machine.name == order.name), None)
         if ours and ours.state not in {"failed", "ending"}:
+            self._give_way(order.name)  # whoever ordered it may have been killed before that
             return
         if ours:
             self.cloud.remove(order.name)
