@@ -161,10 +161,11 @@ def drill(files: FleetFiles) -> str:
 def test_the_dump_runs_on_the_databases_host_and_the_backup_is_proven(
     source: DatabaseServer, make_fleet: MakeFleet, far: DatabaseHost
 ) -> None:
-    files = make_files(source, make_fleet, far, NOISE)
+    files = make_files(source, make_fleet, far, NOISE + DOUBLE)
     # a directory that is not there is passed over
     files.document["tools"].insert(0, "/nonexistent/bin")
-    files.document["stores"]["swift"]["bandwidth_limit"] = "15 MB/s"
+    # one part under way and one waiting: the dump itself has to wait, and is seen on a busy machine, too
+    files.document["stores"]["swift"] |= {"bandwidth_limit": "10 MB/s", "parallel": 1}
     files.write()
     with Watch(source.tools["dump"][0].encode(), far) as watch:
         taken = files.run("backup", "shop", "--json")
