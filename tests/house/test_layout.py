@@ -15,7 +15,7 @@ TOP = {
     *("CHANGELOG.md", "Dockerfile", "LICENSE", "README.md", "docker-compose.yaml", "proven", "pyproject.toml"),
     *(
         f"requirements{part}.{kind}"
-        for part in ("", "-dev", "-keystone", "-openstack", "-swift", "-uv")
+        for part in ("", "-dev", "-keystone", "-openstack", "-openstack-libvirt", "-swift", "-uv")
         for kind in ("in", "txt")
     ),
     *("dags", "docker", "docs", "include", "plugins", "scripts", "tests"),
