@@ -57,7 +57,7 @@ def load_into(
     reads = Reads(installation.store(store), f"{manifest.database}/{manifest.recovery_point}")
     artifacts = [_open_artifact(installation, reads, artifact) for artifact in manifest.artifacts]
     job = _job(installation, manifest, store, artifacts, target=target, sandbox=sandbox)
-    return agent_client.run(job, host=host, name=name, signer=reads, on_progress=on_progress)
+    return agent_client.run(job, host=host, name=name, reconnect=bool(name), signer=reads, on_progress=on_progress)
 
 
 def load_into_empty(
