@@ -38,7 +38,7 @@ class Urls:
         place = message["store"], message["artifact"], message["method"]
         with self._changed:
             for given in message["requests"]:
-                self._ready[*place, given["number"]].append(given)
+                self._ready[(*place, given["number"])].append(given)
             self._changed.notify_all()
 
     def _request(self, store: str, artifact: str, method: str, part: dict[str, Any]) -> dict[str, Any]:
