@@ -115,6 +115,12 @@ class House:
         ours = descendants(set(self.airflow.pids().values()))
         return next((pid for pid, line in processes() if pid in ours and re.search(r"/agent-\w+\.pyz", line)), None)
 
+    def restoring(self) -> int | None:
+        """Return the process id of the agent that restores: the one that looks at the sandbox decrypts nothing."""
+        agent = self.agent()
+        tools = descendants({agent}) if agent else set()
+        return agent if any(pid in tools and re.match(r"\S*gpg\s", line) for pid, line in processes()) else None
+
     def only_page(self, begun: int, key: str) -> dict[str, Any]:
         """Given how many incidents there were, return the one event of the one that has come since.
 

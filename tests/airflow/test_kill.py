@@ -33,7 +33,7 @@ def test_a_drill_killed_in_mid_restore_is_unproven_and_leaves_nothing(house: Hou
     drills = {run["dag_run_id"] for run in house.runs("drill__big")}
     assert house.finish("backup__big", house.trigger("backup__big")) == "success"
     drill = house.next_drill("big", drills)
-    agent = wait_for(house.agent, "the restore", pause=0.05)
+    agent = wait_for(house.restoring, "the restore", pause=0.05)
     task, tools = family(agent)
     os.kill(task, signal.SIGKILL)
     assert house.finish("drill__big", drill) == "failed"
@@ -63,7 +63,7 @@ def test_a_backup_marked_failed_stays_failed_and_leaves_nothing(house: House) ->
 
 def test_a_drill_marked_failed_does_not_turn_green(house: House) -> None:
     run = house.trigger("fire_drill", database="big")
-    agent = wait_for(house.agent, "the restore", pause=0.05)
+    agent = wait_for(house.restoring, "the restore", pause=0.05)
     tools = freeze(agent)
     mark_failed(house, "fire_drill", run)
     wait_for(lambda: house.task_states("fire_drill", run)["destroy"] == "failed", "the teardown's verdict")
