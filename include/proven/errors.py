@@ -65,6 +65,10 @@ class StoreError(ProvenError):
     kind = "store"
 
 
+class NothingStoredError(StoreError):
+    """The store's container is not there: a first backup creates it."""
+
+
 class SandboxError(ProvenError):
     """The throwaway instance can't be built or fails for a reason of its own (no space, no memory)."""
 

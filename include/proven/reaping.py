@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from include.proven import copies, reaper_memory, sweeping
-from include.proven.errors import PageError, ProvenError
+from include.proven.errors import NothingStoredError, PageError, ProvenError
 from include.proven.installation import Installation
 from include.proven.proof.verdict import Verdict
 from include.proven.reaper_memory import Memory
@@ -102,6 +102,8 @@ def reap(installation: Installation, teller: Teller, *, dry_run: bool = False) -
             for leftover in sweeping.find(installation, store):
                 removes = leftover.state == "left" and not dry_run
                 reaped.leftovers.append((leftover, sweeping.remove(installation, leftover) if removes else 0))
+        except NothingStoredError:
+            continue  # an installation before its first backup: nobody is to be paged for that
         except ProvenError as error:
             reaped.faults.append(_named(f"store {store}", error))
     return reaped

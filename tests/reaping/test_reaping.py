@@ -313,3 +313,10 @@ def test_the_directory_of_a_killed_builder_goes_with_its_server(bed: Bed) -> Non
     assert bed.reap() == {name: "destroyed: half built, of no drill that is known"}
     assert servers.find_processes(bed.directory / "local" / name / "data") == []
     shutil.rmtree(bed.directory / "local", ignore_errors=True)
+
+
+def test_an_installation_before_its_first_backup_pages_nobody(bed: Bed, pager: Pager) -> None:
+    bed.files.document["stores"]["swift"]["container"] = "never-made"
+    bed.files.write()
+    assert reaping.reap(bed.open(), PAGER).faults == []
+    assert pager.incidents == []

@@ -99,7 +99,8 @@ class SwiftClient:
     def _refused(self, what: str, error: swiftclient.ClientException) -> errors.StoreError:
         # swiftclient raises without a status where the answer to the log-in makes no sense.
         status = f"{error.http_status} {error.http_reason}" if error.http_status else "the answer makes no sense"
-        return errors.StoreError(f"swift: {what}: {status}", detail=describe(error), hint=self._hint(error.http_status))
+        kind = errors.NothingStoredError if error.http_status == requests.codes.not_found else errors.StoreError
+        return kind(f"swift: {what}: {status}", detail=describe(error), hint=self._hint(error.http_status))
 
     def _not_authenticated(self, what: str, error: keystoneauth1.exceptions.HttpError) -> errors.StoreError:
         # Of an application credential that was deleted Keystone says 404: no container is meant.
