@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import os
 import pathlib
 import re
@@ -208,7 +209,11 @@ def memory_of(process: pathlib.Path) -> bytes:
             if rights.startswith("rw") and "[v" not in line:
                 begin, end = (int(number, 16) for number in place.split("-"))
                 memory.seek(begin)
-                pieces.append(memory.read(end - begin))
+                try:
+                    pieces.append(memory.read(end - begin))
+                except OSError as error:
+                    if error.errno != errno.EIO:  # given back since the map was read
+                        raise
     return b"".join(pieces)
 
 
