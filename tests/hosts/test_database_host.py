@@ -37,8 +37,7 @@ NOISE = "CREATE TABLE noise (id INT PRIMARY KEY AUTO_INCREMENT, x BLOB); INSERT 
 )
 """33 MB that no compression makes smaller."""
 CONTROLLER = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever starts the tests in the background has it ignored
+import sys
 from include.proven import backup, installation
 backup.take_backup(installation.open_installation(), "shop", sys.argv[1], grace=float(sys.argv[2]))
 """
