@@ -15,7 +15,7 @@ def main() -> int:
     """Run what is asked for and print a Markdown table of each."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--megabytes", type=int, default=environment.MEGABYTES, help="size of the shop (default: %(default)s)")
-    parser.add_argument("--stream-megabytes", type=int, default=512, help="size of the stream (default: %(default)s)")
+    parser.add_argument("--stream-megabytes", type=int, default=1024, help="size of the stream (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the transfers (default: %(default)s)")
     parser.add_argument("--only", choices=TABLES, help="only this table")
     arguments = parser.parse_args()
