@@ -16,11 +16,11 @@ import include.proven
 from include.proven import agent_client, errors, ids, progress
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
-from include.proven.errors import IntegrityError, ProvenError, StoreError
+from include.proven.errors import ProvenError
 from include.proven.hosts.contract import GRACE
 from include.proven.installation import Installation
-from include.proven.manifest import Manifest, Part
-from include.proven.stores.contract import OutgoingPart, SignedRequest, Store, Upload
+from include.proven.manifest import Manifest
+from include.proven.uploads import Uploads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,37 +51,12 @@ def take_backup(
     """
     keys = installation.keyring.check_recipients()
     installation.keyring.check_signer()
-    stores = installation.database(database).stores
-    catalogs: dict[str, Catalog] = {}
-    failed: dict[str, ProvenError] = {}
-    for name in stores:
-        with _leaving_behind(name, failed, stores):
-            catalogs[name] = installation.catalog(database, name)
-            catalogs[name].store.check()
-    uploads = Uploads({name: one.store for name, one in catalogs.items()}, f"{database}/{recovery_point}")
-
-    def begin() -> protocol.BackupJob:
-        uploads.resumed = False
-        for name, catalog in catalogs.items():
-            with _leaving_behind(name, failed, stores):
-                catalog.discard(database, recovery_point)
-        return _job(installation, database, recovery_point, [name for name in catalogs if name not in failed])
-
-    started_at = datetime.datetime.now(datetime.UTC)
+    run = _Run(installation, database, recovery_point)
+    run.open_stores()
     try:
-        with contextlib.closing(installation.host_of(database)) as host:
-            name = run_name(recovery_point)
-            result = agent_client.run(
-                begin, host=host, name=name, grace=grace, reconnect=True, signer=uploads, on_progress=on_progress
-            )
-            failed |= {name: errors.from_agent(error, agent_client.place(host)) for name, error in result["failed"].items()}
-        if uploads.resumed:
-            started_at = ids.started_at(recovery_point)
+        started_at, result = run.take(grace, on_progress)
         manifest = _manifest(installation, database, recovery_point, started_at, result, [key.fingerprint for key in keys])
-        for name in [name for name in stores if name not in failed]:
-            with _leaving_behind(name, failed, stores):
-                uploads.commit(name, result["artifacts"])
-                catalogs[name].publish(manifest)
+        run.publish(manifest, result["artifacts"])
     except BaseException as error:
         # also on KeyboardInterrupt and on SIGTERM's SystemExit: what is not published is removed
         try:
@@ -90,22 +65,74 @@ def take_backup(
             # a store that is down must not hide why there is no backup
             error.add_note(f"and what it has left could not be removed: {left.what}")
         raise
-    for name in set(failed) & set(catalogs):
-        # a store that is down keeps what it has: a later copy goes on from it, or `./proven sweep` finds it
-        with contextlib.suppress(ProvenError):
-            discard_from(catalogs[name], database, recovery_point)
-    return Taken(manifest, failed)
+    run.clear_failed()
+    return Taken(manifest, run.failed)
 
 
-@contextlib.contextmanager
-def _leaving_behind(name: str, failed: dict[str, ProvenError], stores: Sequence[str]) -> Iterator[None]:
-    """Note what a store met in `failed`. Raise it if no other of `stores` is left."""
-    try:
-        yield
-    except ProvenError as error:
-        failed[name] = error
-        if len(failed) == len(stores):
-            raise
+@dataclasses.dataclass
+class _Run:
+    """One backup on its way to its stores; those that have met an error stay behind in `failed`."""
+
+    installation: Installation
+    database: str
+    recovery_point: str
+    catalogs: dict[str, Catalog] = dataclasses.field(default_factory=dict)
+    failed: dict[str, ProvenError] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.stores = self.installation.database(self.database).stores
+
+    def open_stores(self) -> None:
+        """Open the stores and try each. Raise ProvenError where none answers."""
+        for name in self.stores:
+            with self._leaving_behind(name):
+                self.catalogs[name] = self.installation.catalog(self.database, name)
+                self.catalogs[name].store.check()
+        opened = {name: catalog.store for name, catalog in self.catalogs.items()}
+        self.uploads = Uploads(opened, f"{self.database}/{self.recovery_point}")
+
+    def take(self, grace: float, on_progress: progress.OnProgress | None) -> tuple[datetime.datetime, dict[str, Any]]:
+        """Have the agent take the backup, or go on with it; return when it began and the agent's result."""
+        started_at, name = datetime.datetime.now(datetime.UTC), run_name(self.recovery_point)
+        with contextlib.closing(self.installation.host_of(self.database)) as host:
+            result = agent_client.run(
+                self._begin, host=host, name=name, grace=grace, reconnect=True, signer=self.uploads, on_progress=on_progress
+            )
+            place = agent_client.place(host)
+        self.failed |= {name: errors.from_agent(error, place) for name, error in result["failed"].items()}
+        return (ids.started_at(self.recovery_point) if self.uploads.resumed else started_at), result
+
+    def publish(self, manifest: Manifest, artifacts: Sequence[dict[str, Any]]) -> None:
+        """Make the recovery point exist in every store that has it whole. Raise ProvenError where none does."""
+        for name in [name for name in self.stores if name not in self.failed]:
+            with self._leaving_behind(name):
+                self.uploads.commit(name, artifacts)
+                self.catalogs[name].publish(manifest)
+
+    def clear_failed(self) -> None:
+        """Remove what the stores that stayed behind have of it, as far as they let us."""
+        for name in set(self.failed) & set(self.catalogs):
+            # a store that is down keeps what it has: a later copy goes on from it, or `./proven sweep` finds it
+            with contextlib.suppress(ProvenError):
+                discard_from(self.catalogs[name], self.database, self.recovery_point)
+
+    def _begin(self) -> protocol.BackupJob:
+        """Return the job for an agent that begins anew."""
+        self.uploads.resumed = False
+        for name, catalog in self.catalogs.items():
+            with self._leaving_behind(name):
+                catalog.discard(self.database, self.recovery_point)
+        return _job(self.installation, self.database, self.recovery_point, [n for n in self.catalogs if n not in self.failed])
+
+    @contextlib.contextmanager
+    def _leaving_behind(self, name: str) -> Iterator[None]:
+        """Note what a store met in `failed`. Raise it if no other is left."""
+        try:
+            yield
+        except ProvenError as error:
+            self.failed[name] = error
+            if len(self.failed) == len(self.stores):
+                raise
 
 
 def run_name(recovery_point: str) -> str:
@@ -150,40 +177,6 @@ def new_id(run: str | None = None) -> str:
     return ids.new_recovery_point("full", run=run)
 
 
-@dataclasses.dataclass
-class Uploads:
-    """The uploads of one recovery point to its stores, each opened when the agent first asks for a URL."""
-
-    stores: dict[str, Store]
-    folder: str
-    resumed: bool = True
-    """The agent was found at work: another controller has opened its uploads."""
-    opened: dict[tuple[str, str], Upload] = dataclasses.field(default_factory=dict)
-
-    def sign_parts(self, store: str, artifact: str, parts: Sequence[OutgoingPart]) -> list[SignedRequest]:
-        """Return a PUT for each part of an artifact."""
-        return self.stores[store].presign_parts(self._open(store, artifact), parts)
-
-    def sign_get(self, store: str, artifact: str) -> SignedRequest:
-        """Refuse: a backup reads nothing."""
-        raise StoreError(f"a backup asked to read {artifact} from store {store}")
-
-    def commit(self, store: str, artifacts: Sequence[dict[str, Any]]) -> None:
-        """Compare every part with what the store holds, then make each artifact visible there."""
-        for artifact in artifacts:
-            if not self.resumed and (store, artifact["name"]) not in self.opened:
-                raise IntegrityError(f"the agent says it sent {artifact['name']}, but never asked where to")
-            parts = [Part.model_validate(part) for part in artifact["parts"]]
-            self.stores[store].commit_upload(self._open(store, artifact["name"]), parts)
-
-    def _open(self, store: str, artifact: str) -> Upload:
-        if (store, artifact) not in self.opened:
-            opened = self.stores[store]
-            begin = opened.resume_upload if self.resumed else opened.begin_upload
-            self.opened[store, artifact] = begin(f"{self.folder}/{artifact}")
-        return self.opened[store, artifact]
-
-
 def _job(installation: Installation, database: str, recovery_point: str, stores: Sequence[str]) -> protocol.BackupJob:
     config = installation.database(database)
     return protocol.BackupJob(
@@ -195,6 +188,12 @@ def _job(installation: Installation, database: str, recovery_point: str, stores:
         schemas=config.schemas,
         canary=config.canary,
         lock_seconds=config.lock_time_limit.total_seconds(),
+        lock=config.lock,
+        non_transactional=config.non_transactional,
+        max_lag=config.max_lag.total_seconds(),
+        servers=config.servers or [],
+        sample_above=config.proof.sample_above or 0,
+        questions=[check.question for check in installation.user_checks(database) if check.compares_source],
         recipients=installation.keyring.export_public_keys(),
         compression_level=config.compression_level,
         stores=[installation.job_store(name) for name in stores],
@@ -222,6 +221,7 @@ def _manifest(
             "canary",
             "stages",
             "commands",
+            "lock",
         )
     }
     return Manifest.model_validate(

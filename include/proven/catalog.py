@@ -8,6 +8,7 @@ that exists and can't be trusted. `docs/store-format.md` is the format's descrip
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import secrets
 import urllib.parse
@@ -23,6 +24,8 @@ from include.proven.proof.verdict import Check, Step, Verdict
 from include.proven.stores.contract import Store
 
 NEWEST_SHOWN = 5
+HISTORY = 30
+"""Recovery points that a new one is compared with."""
 R = TypeVar("R", bound=Record)
 
 
@@ -127,6 +130,15 @@ class Catalog:
         names = [stored.key.removeprefix(f"{folder}/") for stored in self.store.list_objects(folder)]
         drills = sorted(name.removesuffix(".json") for name in names if name.endswith(".json") and "/" not in name)
         return [self.verdict(database, recovery_point, drill) for drill in drills]
+
+    def proven_before(self, database: str, recovery_point: str) -> list[Manifest]:
+        """Return the manifests of the earlier recovery points that a drill has proven, newest first, the last 30.
+
+        Raise IntegrityError as `manifest` does.
+        """
+        earlier = (point for point in reversed(self.recovery_points(database)) if point < recovery_point)
+        proven = (point for point in earlier if any(one.outcome == "proven" for one in self.verdicts(database, point)))
+        return [self.manifest(database, point) for point in itertools.islice(proven, HISTORY)]
 
     def find_drill(self, database: str, drill: str) -> str | None:
         """Return the recovery point on which a drill has left a verdict or evidence; None if it has left nothing."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from include.proven import agent_client, drill_evidence, drill_isolation, engines, ids, progress, restore, room
@@ -19,13 +19,11 @@ from include.proven.catalog import Catalog
 from include.proven.errors import IntegrityError, ProvenError
 from include.proven.installation import Installation, as_job_endpoint
 from include.proven.manifest import Manifest, Stage
-from include.proven.proof import checks, compare, judge
+from include.proven.proof import checks, judge
+from include.proven.proof.built_in import BUILT_IN, BuiltIn, Subject
 from include.proven.proof.usage import measure
 from include.proven.proof.verdict import Check, Verdict
 from include.proven.sandboxes.contract import Instance, Order
-
-BUILT_IN_CHECKS = ("fingerprint", "objects", "canary")
-USER_CHECK_SECONDS = 300.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,15 +101,14 @@ def load(installation: Installation, drill: Drill, *, on_progress: progress.OnPr
 
 def check(installation: Installation, drill: Drill, name: str) -> Check:
     """Ask one built-in or user check; record and return its answer. Raise CheckError if it failed."""
-    if name in BUILT_IN_CHECKS:
-        return drill_evidence.answer(installation, drill, name, lambda: _compare(installation, drill, name))
+    if name in BUILT_IN:
+        return drill_evidence.answer(installation, drill, name, lambda: _ask_built_in(installation, drill, BUILT_IN[name]))
     return drill_evidence.answer(installation, drill, name, lambda: _ask_user_check(installation, drill, name))
 
 
 def check_names(installation: Installation, drill: Drill) -> list[str]:
     """Return the names of every check that this drill must answer."""
-    folder = installation.fleet.checks_folder(drill.database)
-    return [*BUILT_IN_CHECKS, *(check.name for check in (checks.load_checks(folder) if folder else []))]
+    return [*BUILT_IN, *(check.name for check in installation.user_checks(drill.database))]
 
 
 def conclude(installation: Installation, drill: Drill, *, keep_on_failure: bool = False) -> Verdict:
@@ -204,31 +201,30 @@ def _instance(installation: Installation, drill: Drill) -> Iterator[Instance]:
         instance.host.close()
 
 
-def _compare(installation: Installation, drill: Drill, name: str) -> Check:
-    manifest = _manifest(installation, drill)
-    if name == "fingerprint":
-        return compare.compare_fingerprints(manifest.fingerprint, _inspect(installation, drill, manifest, "fingerprint"))
-    if name == "objects":
-        return compare.compare_inventories(manifest.inventory, _inspect(installation, drill, manifest, "inventory"))
-    return compare.compare_canary(manifest.canary, _inspect(installation, drill, manifest, "canary"))
+def _ask_built_in(installation: Installation, drill: Drill, check: BuiltIn) -> Check:
+    manifest, config = _manifest(installation, drill), installation.database(drill.database)
+    catalog = installation.catalog(drill.database, drill.store)
+    about = Subject(manifest, config, lambda: catalog.proven_before(drill.database, drill.recovery_point))
+    return check.judge(about, _inspect(installation, drill, about, check.looks) if check.looks else {})
 
 
-def _inspect(installation: Installation, drill: Drill, manifest: Manifest, what: str) -> Any:
+def _inspect(installation: Installation, drill: Drill, about: Subject, looks: Sequence[str]) -> dict[str, Any]:
     with _instance(installation, drill) as instance:
         job = protocol.InspectJob(
             protocol=protocol.VERSION,
             job="inspect",
             source=as_job_endpoint(instance.endpoint),
-            tools=installation.tools(engines.engine(manifest.engine)),
-            schemas=manifest.schemas,
-            take=[what],
+            tools=installation.tools(engines.engine(about.manifest.engine)),
+            schemas=about.manifest.schemas,
+            take=list(looks),
+            like=about.manifest.fingerprint if "fingerprint" in looks else {},
+            time_limit=about.config.proof.table_check_time_limit.total_seconds(),
         )
-        return agent_client.run(job, host=instance.host)[what]
+        return agent_client.run(job, host=instance.host)
 
 
 def _ask_user_check(installation: Installation, drill: Drill, name: str) -> Check:
-    folder = installation.fleet.checks_folder(drill.database)
-    known = {check.name: check for check in (checks.load_checks(folder) if folder else [])}
+    known = {check.name: check for check in installation.user_checks(drill.database)}
     manifest = _manifest(installation, drill)
     with _instance(installation, drill) as instance:
         job = protocol.QueryJob(
@@ -238,7 +234,7 @@ def _ask_user_check(installation: Installation, drill: Drill, name: str) -> Chec
             tools=installation.tools(engines.engine(manifest.engine)),
             sql=known[name].sql,
             schema="",
-            time_limit=USER_CHECK_SECONDS,
+            time_limit=known[name].time_limit,
         )
         result = agent_client.run(job, host=instance.host)
     return checks.judge(known[name], result["columns"], result["rows"])

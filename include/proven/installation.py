@@ -18,8 +18,11 @@ from include.proven.encryption import keyring
 from include.proven.engines.contract import Engine
 from include.proven.errors import SourceError
 from include.proven.fleet import load, model
+from include.proven.fleet.databases import Database
 from include.proven.hosts.contract import Host
 from include.proven.hosts.local import LocalHost
+from include.proven.proof import checks
+from include.proven.proof.checks import UserCheck
 from include.proven.sandboxes.contract import Endpoint, Sandbox
 from include.proven.stores.contract import Store
 
@@ -41,9 +44,14 @@ class Installation:
         """The GnuPG keys."""
         return keyring.Keyring(self.fleet.gnupg)
 
-    def database(self, name: str) -> model.Database:
+    def database(self, name: str) -> Database:
         """Return the database of that exact name. Raise ConfigError, with a suggestion, if there is none."""
         return self.fleet.database(name)
+
+    def user_checks(self, name: str) -> list[UserCheck]:
+        """Return the database's own checks, by file name. Raise ConfigError, naming a bad one."""
+        folder = self.fleet.checks_folder(name)
+        return checks.load_checks(folder, self.database(name).proof.check_time_limit.total_seconds()) if folder else []
 
     def store(self, name: str) -> Store:
         """Open the store of that name in the fleet."""

@@ -64,6 +64,46 @@ class Server(Record):
     """sql_mode, lower_case_table_names, character_set_server, collation_server, time_zone …: applied to the sandbox."""
 
 
+class Lock(Record):
+    """How the dump and the fingerprint came to see the same moment of the source (`agent/snapshot.py`)."""
+
+    kind: str
+    """`backup stage` (MariaDB), `read lock`, or `none`: the account may not lock, and tables that were written while the
+    snapshots were opened may differ between dump and fingerprint."""
+    waited_seconds: float
+    """Until it was granted."""
+    held_seconds: float
+    """How long writers were held back."""
+    tables: list[str] = []
+    """Tables that are in no snapshot and were locked for as long as they were dumped."""
+
+
+class Position(Record):
+    """Where the source's binary log stood in the snapshot. Empty where it writes none, or where the account may not ask."""
+
+    file: str = ""
+    offset: int = 0
+    gtid: str = ""
+    """MySQL's `gtid_executed`, MariaDB's `gtid_binlog_pos`."""
+
+
+class Replication(Record):
+    """One channel by which the source was a replica itself."""
+
+    channel: str = ""
+    primary: str = ""
+    """`host:port` of whom it follows."""
+    lag_seconds: float
+
+
+class Answer(Record):
+    """What one of the database's own checks answered on the source, in the dump's snapshot."""
+
+    sql: str
+    columns: list[str]
+    rows: list[list[str | None]]
+
+
 class Stage(Record):
     """How long one stage took and how much it moved."""
 
@@ -107,5 +147,12 @@ class Manifest(Record):
     """`agent/inventory.py` gives the shape: definition of every object."""
     canary: dict[str, Any] | None
     """The row that was written just before: `{"recovery_point": …, "written_at": …}`. None where it is switched off."""
+    lock: Lock | None = None
+    """None in recovery points from before it was recorded."""
+    position: Position | None = None
+    replication: list[Replication] = []
+    """Empty: the source followed nobody."""
+    answers: dict[str, Answer] = {}
+    """By the check's name: those that ask whether source and copy say the same."""
     stages: list[Stage]
     commands: list[Command]

@@ -14,6 +14,7 @@ from include.proven.errors import CheckError, ConfigError, ProvenError, StoppedE
 from include.proven.installation import Installation
 from include.proven.pages import delivery
 from include.proven.pages.ledger import StoreLedger
+from include.proven.proof.built_in import BUILT_IN
 from include.proven.room import NoRoomYetError
 from proven_airflow import aftermath, callbacks, identity, stopping, turns, watching
 from proven_airflow.opening import open_installation
@@ -35,7 +36,7 @@ def wire_drill(time_limit: datetime.timedelta, pool: str = DEFAULT_POOL) -> None
     chosen = choose()
     built = build.override(execution_timeout=time_limit, pool=pool)()
     restored = restore.override(execution_timeout=time_limit)()
-    checked = check.override(execution_timeout=time_limit).expand(name=list(drill.BUILT_IN_CHECKS))
+    checked = check.override(execution_timeout=time_limit).expand(name=list(BUILT_IN))
     listed = list_user_checks()
     asked = UserCheck.partial(task_id="user_check").expand(check=listed)
     concluded = verdict()
@@ -96,7 +97,7 @@ def restore() -> None:
 def list_user_checks() -> list[str]:
     """Return the names of the database's own checks (`include/checks/<database>/*.sql`)."""
     installation, this = _this_drill()
-    return [name for name in drill.check_names(installation, this) if name not in drill.BUILT_IN_CHECKS]
+    return [name for name in drill.check_names(installation, this) if name not in BUILT_IN]
 
 
 @task(map_index_template="{{ task.op_kwargs['name'] }}")

@@ -10,6 +10,7 @@ from airflow.sdk import Asset, get_parsing_context
 from include.proven import ids
 from include.proven.drill import Drill
 from include.proven.fleet import model
+from include.proven.fleet.databases import Database
 
 FIRE_DRILL = "fire_drill"
 REAPER = "reaper"
@@ -31,7 +32,7 @@ def drill_dag(database: str) -> str:
     return f"drill__{database}"
 
 
-def wanted(fleet: model.Fleet, process: str) -> Iterator[tuple[str, model.Database]]:
+def wanted(fleet: model.Fleet, process: str) -> Iterator[tuple[str, Database]]:
     """Yield, sorted by name, the databases whose `<process>__<database>` must be built now.
 
     A worker that runs one task parses the file too: it gets the one DAG that it needs.

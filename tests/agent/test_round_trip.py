@@ -90,7 +90,7 @@ def test_the_result_is_what_a_manifest_takes(source: DatabaseServer, shop: str, 
     assert all(part.bytes == job["part_bytes"] for part in dump.parts[:-1])
     assert Server.model_validate(result["server"]).flavour == source.flavour
     assert result["schemas"] == ["proven_canary", shop]
-    assert 0 < result["lock_seconds"] < 5
+    assert 0 < result["lock"]["held_seconds"] < 5
     assert {"dump", "upload", "fingerprint", "inventory"} <= {Stage.model_validate(stage).name for stage in result["stages"]}
     assert {"dump", "upload", "fingerprint"} <= set(seen)
     commands = [Command.model_validate(command) for command in result["commands"]]

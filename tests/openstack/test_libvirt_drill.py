@@ -22,6 +22,7 @@ from include.proven.demo.shop import writer
 from include.proven.demo.swift_server import config
 from include.proven.installation import Installation
 from include.proven.progress import Progress
+from include.proven.proof.built_in import BUILT_IN
 from include.proven.sandboxes.machines import MachineSandbox
 from tests.openstack import inside
 from tests.openstack.tenant import Bed
@@ -166,7 +167,7 @@ def test_a_drill_in_a_real_machine_is_proven_and_leaves_nothing(
     assert {check.name: check.outcome for check in verdict.checks} == dict.fromkeys(
         drill.check_names(installation, this), "pass"
     )
-    assert len(verdict.checks) == len(drill.BUILT_IN_CHECKS) + len(USER_CHECKS)
+    assert len(verdict.checks) == len(BUILT_IN) + len(USER_CHECKS)
     assert verdict.usage is not None
     assert verdict.usage.size == "real"
     for step in verdict.steps:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import pathlib
 
-from include.proven.fleet import model, sandboxes
+from include.proven.fleet import databases, model, sandboxes
 from tests.servers.pager import Pager
 
 
@@ -13,11 +13,11 @@ def fleet_paging(
     pager: Pager, *, oncall: str = "", hook: str = "", contacts: tuple[str, ...] = ("oncall", "hook")
 ) -> model.Fleet:
     """Return a fleet with one database, `shop`; `oncall` and `hook` replace the receivers' addresses."""
-    database = model.Database(
+    database = databases.Database(
         connection="proven_shop",
         engine="mariadb",
         schedule=None,
-        objectives=model.Objectives(rpo=datetime.timedelta(hours=26), rto=datetime.timedelta(hours=1)),
+        objectives=databases.Objectives(rpo=datetime.timedelta(hours=26), rto=datetime.timedelta(hours=1)),
         stores=["swift"],
         sandbox="local",
         owner="shop-team",

@@ -67,7 +67,7 @@ class Backup:
         self._result |= {"server": described, "schemas": schemas, "canary": row}
 
     def _send_dump(self, reader: client.Session) -> dict[str, Any]:
-        """Dump the schemas and look at them, both in one snapshot. Add `snapshot_at` and `lock_seconds` to the result."""
+        """Dump the schemas and look at them, both in one snapshot. Add `snapshot_at` and `lock` to the result."""
         outgoing = self._outgoing("dump.sql.zst.gpg", "dump")
         marker = snapshot.MarkerWatch(self._tools["snapshot_marker"])
         lock = snapshot.Lock(self._connect(), self._job["lock_seconds"])
@@ -92,7 +92,7 @@ class Backup:
             pipeline.run()
         ended = outgoing.ends_with(self._tools["end_marker"])
         dumping.check_whole(dump.name, self._tools, snapshot=marker.found, ended=ended)
-        self._result["lock_seconds"] = round(lock.held_seconds, 3)
+        self._result["lock"] = lock.describe()
         return outgoing.describe(self._tools["end_marker"])
 
     def _start_dump(self) -> Process:

@@ -66,14 +66,23 @@ class JobStore(TypedDict):
     """Bytes a second, all parts together; 0: no limit."""
 
 
+class Question(TypedDict):
+    """One of the database's own checks, to be asked of the source in the dump's snapshot."""
+
+    name: str
+    sql: str
+    time_limit: float
+    """Seconds."""
+
+
 class BackupJob(TypedDict):
     """{"job": "backup"}: dump, compress, encrypt and upload one database; fingerprint it inside the dump's snapshot.
 
     The stream goes to every one of `stores` in the same pass. A store that fails is left behind while another is left; the
     result's `failed` holds {store: {"kind", "what", "detail", "hint"}} for those. It also holds: server, schemas, snapshot_at
     (ISO 8601, the source's clock in UTC), artifacts (`accounts`, `dump` and `grants`, in the order of loading; shape of
-    `manifest.Artifact`), fingerprint, inventory, canary, lock_seconds (how long the global read lock was held), stages,
-    commands, peak_rss_bytes.
+    `manifest.Artifact`), fingerprint, inventory, canary, lock, position, replication, answers (shapes of `manifest.Lock`,
+    `Position`, `Replication` and `Answer`), stages, commands, peak_rss_bytes.
     """
 
     protocol: int
@@ -86,6 +95,17 @@ class BackupJob(TypedDict):
     canary: bool
     lock_seconds: float
     """Give up, unlocked, when the read lock or the dump's snapshot takes longer."""
+    lock: str
+    """`required`, or `if-allowed`: go on without a lock where the account may take none."""
+    non_transactional: str
+    """`lock`: writers of tables that are in no snapshot wait until these are dumped; `report`: they don't."""
+    max_lag: float
+    """Seconds: a replica further behind than that, or stopped, is refused."""
+    servers: list[str]
+    """Identities (`manifest.Server.identity`) that the source may have; empty: any."""
+    sample_above: int
+    """Bytes of data above which a table is fingerprinted by samples; 0: never."""
+    questions: list[Question]
     recipients: list[str]
     """Armoured OpenPGP public keys, checked by the controller."""
     compression_level: int
@@ -169,9 +189,10 @@ class FetchJob(TypedDict):
 
 
 class InspectJob(TypedDict):
-    """{"job": "inspect"}: what `take` names (`fingerprint`, `inventory`, `canary`, `server`) of a (restored) database.
+    """{"job": "inspect"}: what `take` names of a (restored) database.
 
-    The result holds those members, in the same shapes as in a backup, and `commands`.
+    `fingerprint`, `inventory`, `canary`, `server` come in the same shapes as in a backup. The result holds those members and
+    `commands`.
     """
 
     protocol: int
@@ -180,6 +201,10 @@ class InspectJob(TypedDict):
     tools: Tools
     schemas: list[str] | None
     take: list[str]
+    like: dict[str, Any]
+    """The source's fingerprint: tables that were sampled there are sampled alike. Empty: every row is read."""
+    time_limit: float
+    """Seconds that CHECK TABLE may take for one table."""
 
 
 class QueryJob(TypedDict):

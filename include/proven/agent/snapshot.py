@@ -11,6 +11,7 @@ import math
 import threading
 import time
 from types import TracebackType
+from typing import Any
 
 from . import explain
 from .client import Session
@@ -21,8 +22,7 @@ class Lock:
     """The global read lock of one session. A timer cuts it when the time is over, so that writers never wait longer."""
 
     def __init__(self, session: Session, seconds: float) -> None:
-        self.held_seconds = 0.0
-        """How long writers were held back, the wait for the lock included."""
+        self._granted = self._released = 0.0
         self._session = session
         self._limit = seconds
         self._asked = 0.0
@@ -37,6 +37,7 @@ class Lock:
         self._asked = time.monotonic()
         self._timer.start()
         self._execute("FLUSH TABLES WITH READ LOCK", "could not be taken")
+        self._granted = time.monotonic()
 
     def release(self, marker: MarkerWatch) -> None:
         """Let the writers go on as soon as the dump has its snapshot. Raise AgentError (source) if it has none in time."""
@@ -45,8 +46,16 @@ class Lock:
             self._cut()
         self._timer.cancel()
         self._execute("UNLOCK TABLES", "was held until then, and the dump had no snapshot yet")
-        self.held_seconds = time.monotonic() - self._asked
+        self._released = time.monotonic()
         self._session.close()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the lock, when it has fallen, as `manifest.Lock` has it. While it is waited for, writers may wait behind it."""
+        return {
+            "kind": "read lock",
+            "waited_seconds": round(self._granted - self._asked, 3),
+            "held_seconds": round(self._released - self._granted, 3),
+        }
 
     def _execute(self, statement: str, what: str) -> None:
         try:

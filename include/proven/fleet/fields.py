@@ -17,6 +17,9 @@ DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?")
 RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]B)/s")
 RATE_UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9}
 
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]B)")
+SIZE_UNITS = {**RATE_UNITS, "TB": 1e12}
+
 
 def parse_duration(value: object) -> object:
     """Given `1d 2h`, `90m` or `45s`, return the timedelta. Raise ValueError with the accepted form."""
@@ -37,6 +40,15 @@ def parse_rate(value: object) -> object:
     if not rate:
         raise ValueError("is no rate: write it as 50 MB/s, 800 KB/s or 1 GB/s")
     return rate
+
+
+def parse_size(value: object) -> object:
+    """Given `800 MB`, `20 GB` or `1.5 TB`, return bytes. Raise ValueError with the accepted form."""
+    match = SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    size = int(float(match[1]) * SIZE_UNITS[match[2]]) if match else 0
+    if not size:
+        raise ValueError("is no size: write it as 800 MB, 20 GB or 1.5 TB")
+    return size
 
 
 def require_different(names: list[str]) -> list[str]:
@@ -71,6 +83,13 @@ Rate = Annotated[
     ),
 ]
 """Bytes a second."""
+Size = Annotated[
+    int,
+    pydantic.BeforeValidator(
+        parse_size, json_schema_input_type=Annotated[str, pydantic.Field(pattern=rf"^\s*{SIZE.pattern}\s*$")]
+    ),
+]
+"""Bytes."""
 FilePath = Annotated[pathlib.Path, pydantic.AfterValidator(place_path)]
 Text = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=1)]
 """Text that says something: an empty name or address is a mistake."""

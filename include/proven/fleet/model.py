@@ -13,7 +13,8 @@ import pydantic
 
 from include.proven.errors import ConfigError
 from include.proven.fleet import hints
-from include.proven.fleet.fields import Duration, Endpoint, FilePath, Model, Name, Rate, Text, require_different
+from include.proven.fleet.databases import Database
+from include.proven.fleet.fields import Duration, Endpoint, FilePath, Model, Name, Rate, Text
 from include.proven.fleet.sandboxes import Sandbox
 
 
@@ -132,52 +133,6 @@ class Pages(Model):
     """Base URL of the Airflow UI, for links to runs. Empty: Airflow's own `[api] base_url`."""
     runbooks_url: str = ""
     """Base URL of the runbooks (`<url>/<page kind>`). Empty: the pages that our plugin serves under `airflow_url`."""
-
-
-class Objectives(Model):
-    """What the business has been promised."""
-
-    rpo: Duration
-    """Recovery point objective: how old the newest proven data may get."""
-    rto: Duration
-    """Recovery time objective: how long a restore may take."""
-
-
-class Database(Model):
-    """One protected MySQL or MariaDB server (or some of its schemas)."""
-
-    connection: Text
-    """Airflow connection id of the source, as the machine that dumps it reaches it."""
-    host: Text | None = None
-    """Airflow connection id of type `ssh`: the backup runs there, beside the database; unset: on the worker."""
-    engine: Literal["mariadb", "mysql"]
-    """What the server is. The two are no longer alike: a dump of one is not restored on the other."""
-    schedule: Text | None
-    """Cron expression or preset (`@daily`); null: backups are taken by hand only."""
-    objectives: Objectives
-    """What was promised; a drill measures it."""
-    stores: Annotated[list[Name], pydantic.Field(min_length=1), pydantic.AfterValidator(require_different)]
-    """Those of `stores` where each recovery point goes, all in one pass. Where any will do, the first is asked first."""
-    sandbox: Name
-    """One of `sandboxes`: where they are restored."""
-    schemas: Annotated[list[Text], pydantic.Field(min_length=1)] | None = None
-    """Schemas to back up; unset: all but the server's own, new ones included."""
-    canary: bool = True
-    """Write a canary row (schema `proven_canary`) before each backup. Off: identity is not proven by it."""
-    checks: Name | None = None
-    """Folder below `checks/`, beside this file, with this database's SQL checks; unset: the database's name, if it exists."""
-    owner: Text
-    """Team that answers for this database; shown in Airflow and on pages."""
-    contacts: Annotated[list[Name], pydantic.Field(min_length=1)]
-    """Routes of `pages` that hear about this database."""
-    lock_time_limit: Duration = datetime.timedelta(seconds=10)
-    """The longest that the read lock may be waited for or held while the snapshots are opened."""
-    backup_time_limit: Duration = datetime.timedelta(hours=6)
-    """A backup that takes longer is stopped and has failed."""
-    drill_time_limit: Duration = datetime.timedelta(hours=12)
-    """A drill's step that takes longer is stopped, and the drill unproven."""
-    compression_level: int = pydantic.Field(default=3, ge=1, le=19)
-    """zstd's level: 1 is fastest, 19 smallest."""
 
 
 class Fleet(Model):

@@ -15,10 +15,12 @@ import pathlib
 import re
 from collections.abc import Sequence
 
+from include.proven.agent import protocol
 from include.proven.errors import ConfigError
-from include.proven.proof.verdict import Check
+from include.proven.proof.built_in import BUILT_IN
+from include.proven.proof.verdict import Check, Severity
 
-RESERVED = frozenset({"fingerprint", "objects", "canary"})
+RESERVED = frozenset(BUILT_IN)
 HEADER = re.compile(r"--\s*(name|protects)\s*:\s*(.*?)\s*$")
 NAME = re.compile(r"[^\W_][\w ,.:()'&+-]{0,79}")
 TOKEN = re.compile(
@@ -45,12 +47,25 @@ class UserCheck:
     protects: str = ""
     """What hangs on it, in a few words; shown when it fails."""
     file: str = ""
+    time_limit: float = 300.0
+    """Seconds."""
+    severity: Severity = "critical"
+    compares_source: bool = False
+    """It is asked of the source too, in the dump's snapshot, and both must answer alike."""
+
+    @property
+    def question(self) -> protocol.Question:
+        """The check as a job takes it."""
+        return protocol.Question(name=self.name, sql=self.sql, time_limit=self.time_limit)
 
 
-def load_checks(folder: pathlib.Path) -> list[UserCheck]:
-    """Given a folder, return the checks in its `*.sql` files, by file name. Raise ConfigError, naming a bad one."""
+def load_checks(folder: pathlib.Path, time_limit: float = 300.0) -> list[UserCheck]:
+    """Given a folder, return the checks in its `*.sql` files, by file name; `time_limit` (seconds) goes for each.
+
+    Raise ConfigError, naming a bad one.
+    """
     try:
-        found = [_load(path) for path in sorted(folder.glob("*.sql"))]
+        found = [_load(path, time_limit) for path in sorted(folder.glob("*.sql"))]
     except OSError as error:
         raise ConfigError(f"{folder}: can't be read", detail=str(error), hint="Check its permissions.") from error
     seen: dict[str, UserCheck] = {}
@@ -77,7 +92,7 @@ def judge(check: UserCheck, columns: Sequence[str], rows: Sequence[Sequence[str 
     return _failed(check, figure, wrong) if wrong else Check(name=check.name, outcome="pass", figure=figure)
 
 
-def _load(path: pathlib.Path) -> UserCheck:
+def _load(path: pathlib.Path, time_limit: float) -> UserCheck:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -89,7 +104,8 @@ def _load(path: pathlib.Path) -> UserCheck:
             f"{path}: {name!r} can't be the name of a check",
             hint=f"Use up to 80 letters, digits and spaces; {', '.join(sorted(RESERVED))} are Proven's own.",
         )
-    return UserCheck(name=name, sql=_one_select(path, text), protects=header.get("protects", ""), file=str(path))
+    protects = header.get("protects", "")
+    return UserCheck(name=name, sql=_one_select(path, text), protects=protects, file=str(path), time_limit=time_limit)
 
 
 def _header(text: str) -> dict[str, str]:

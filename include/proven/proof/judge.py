@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from include.proven.manifest import Manifest
+from include.proven.proof.built_in import BUILT_IN
 from include.proven.proof.compare import NOT_TRANSACTIONAL
 from include.proven.proof.verdict import Check, Outcome, Step, Verdict
 
-BUILT_IN = frozenset({"fingerprint", "objects", "canary"})
 FLOAT_COLUMN = re.compile(r"^\s+`(?:[^`]|``)+` float\b", re.MULTILINE)
 
 
@@ -55,7 +55,11 @@ def conclude(
         # a drill's id counts whole seconds: one that follows at once would seem to come before its snapshot
         data_age_seconds=max(0.0, (started_at - snapshot_at).total_seconds()) if snapshot_at else None,
         measured_rto_seconds=_measure_rto(steps, expected_steps),
-        not_covered=[*(_not_covered(manifest, expected_checks) if manifest else []), *_not_confined(steps)],
+        not_covered=[
+            *(_not_covered(manifest, expected_checks) if manifest else []),
+            *(sentence for check in checks for sentence in check.not_covered),
+            *_not_confined(steps),
+        ],
         triggered_by=triggered_by,
     )
 
@@ -72,7 +76,7 @@ def _decide(
         if step.outcome == "refuted":
             return "refuted", f"{step.name}: {step.what}", step.hint
     for check in checks:
-        if check.outcome == "fail":
+        if check.outcome == "fail" and check.severity == "critical":
             return "refuted", f"check {check.name} failed: {_first_words(check)}", check.hint
     doubt = next(_doubts(manifest, steps, checks, expected_steps, expected_checks), None)
     if doubt:
@@ -131,7 +135,7 @@ def _not_covered(manifest: Manifest, expected_checks: Sequence[str]) -> Iterator
     inventory = manifest.inventory
     if manifest.canary is None:
         yield "Identity and age of the data: the canary is switched off for this database."
-    if not set(expected_checks) - BUILT_IN:
+    if not set(expected_checks) - set(BUILT_IN):
         yield "The application's own rules: this database has no SQL checks."
     if unread := sorted(set(inventory.get("tables", {})) - set(tables)):
         yield f"Rows of tables that have none of their own (MERGE, FEDERATED): {_list(unread)}."

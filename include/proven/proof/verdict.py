@@ -9,6 +9,7 @@ from include.proven.manifest import Record, Stage
 
 Outcome = Literal["proven", "refuted", "unproven"]
 CheckOutcome = Literal["pass", "fail", "could-not-run"]
+Severity = Literal["critical", "warning"]
 
 EXIT_STATUS: dict[Outcome, int] = {"proven": 0, "refuted": 1, "unproven": 2}
 
@@ -26,6 +27,10 @@ class Check(Record):
     hint: str = ""
     differences: list[str] = []
     """One line a difference, as a DBA would read it; at most 100."""
+    severity: Severity = "critical"
+    """A `warning` that fails is told, and refutes nothing."""
+    not_covered: list[str] = []
+    """What it did not look at, each as a sentence: the verdict repeats them."""
     seconds: float = 0.0
 
 

@@ -12,7 +12,7 @@ from airflow.sdk import Connection
 
 from include.proven import drill, drill_evidence
 from include.proven.agent import protocol
-from include.proven.drill import USER_CHECK_SECONDS, Drill
+from include.proven.drill import Drill
 from include.proven.installation import Installation
 from include.proven.proof import checks
 from include.proven.proof.verdict import Check
@@ -21,8 +21,8 @@ from proven_airflow.opening import open_installation
 
 MOST_ROWS = 100
 TIME_LIMIT = {
-    "mariadb": f"SET SESSION max_statement_time = {USER_CHECK_SECONDS:g}",
-    "mysql": f"SET SESSION max_execution_time = {USER_CHECK_SECONDS * 1000:.0f}",
+    "mariadb": "SET SESSION max_statement_time = {seconds:g}",
+    "mysql": "SET SESSION max_execution_time = {milliseconds:.0f}",
 }
 
 
@@ -39,15 +39,15 @@ class UserCheck(SQLCheckOperator):
         kwargs.setdefault("map_index_template", "{{ task.check }}")
         super().__init__(sql="", **kwargs)
         self.check = check
+        self.time_limit = 0.0
         self.endpoint: protocol.Endpoint | None = None
 
     def execute(self, context: Any) -> None:
         """Ask, judge and record."""
         installation = open_installation()
         this = identity.chosen_drill(installation.fleet, context)
-        folder = installation.fleet.checks_folder(this.database)
-        known = {check.name: check for check in (checks.load_checks(folder) if folder else [])}
-        self.sql = known[self.check].sql
+        known = {check.name: check for check in installation.user_checks(this.database)}
+        self.sql, self.time_limit = known[self.check].sql, known[self.check].time_limit
         answer = drill_evidence.answer(
             installation, this, self.check, lambda: self._reach_and_ask(installation, this, known[self.check])
         )
@@ -66,7 +66,8 @@ class UserCheck(SQLCheckOperator):
             password=self.endpoint["password"],
             extra=json.dumps({"charset": "utf8mb4", "unix_socket": self.endpoint["socket"]}),
         )
-        return MySqlHook(connection=sandbox, init_command=TIME_LIMIT[self.endpoint["flavour"]])
+        limit = TIME_LIMIT[self.endpoint["flavour"]].format(seconds=self.time_limit, milliseconds=self.time_limit * 1000)
+        return MySqlHook(connection=sandbox, init_command=limit)
 
     def _reach_and_ask(self, installation: Installation, this: Drill, check: checks.UserCheck) -> Check:
         with drill.reach(installation, this) as self.endpoint:

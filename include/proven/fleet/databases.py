@@ -1,0 +1,70 @@
+"""One database in `include/fleet.yaml`: what is backed up, when, where to, and how its proof is asked for."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Literal
+
+import pydantic
+
+from include.proven.fleet.fields import Duration, Model, Name, Text, require_different
+from include.proven.fleet.proof import Proof
+
+
+class Objectives(Model):
+    """What the business has been promised."""
+
+    rpo: Duration
+    """Recovery point objective: how old the newest proven data may get."""
+    rto: Duration
+    """Recovery time objective: how long a restore may take."""
+
+
+class Database(Model):
+    """One protected MySQL or MariaDB server (or some of its schemas)."""
+
+    connection: Text
+    """Airflow connection id of the source, as the machine that dumps it reaches it."""
+    host: Text | None = None
+    """Airflow connection id of type `ssh`: the backup runs there, beside the database; unset: on the worker."""
+    engine: Literal["mariadb", "mysql"]
+    """What the server is. The two are no longer alike: a dump of one is not restored on the other."""
+    schedule: Text | None
+    """Cron expression or preset (`@daily`); null: backups are taken by hand only."""
+    objectives: Objectives
+    """What was promised; a drill measures it."""
+    stores: Annotated[list[Name], pydantic.Field(min_length=1), pydantic.AfterValidator(require_different)]
+    """Those of `stores` where each recovery point goes, all in one pass. Where any will do, the first is asked first."""
+    sandbox: Name
+    """One of `sandboxes`: where they are restored."""
+    schemas: Annotated[list[Text], pydantic.Field(min_length=1)] | None = None
+    """Schemas to back up; unset: all but the server's own, new ones included."""
+    canary: bool = True
+    """Write a canary row (schema `proven_canary`) before each backup. Off: identity is not proven by it."""
+    checks: Name | None = None
+    """Folder below `checks/`, beside this file, with this database's SQL checks; unset: the database's name, if it exists."""
+    owner: Text
+    """Team that answers for this database; shown in Airflow and on pages."""
+    contacts: Annotated[list[Name], pydantic.Field(min_length=1)]
+    """Routes of `pages` that hear about this database."""
+    lock_time_limit: Duration = datetime.timedelta(seconds=10)
+    """The longest that the read lock may be waited for or held while the snapshots are opened."""
+    backup_time_limit: Duration = datetime.timedelta(hours=6)
+    """A backup that takes longer is stopped and has failed."""
+    drill_time_limit: Duration = datetime.timedelta(hours=12)
+    """A drill's step that takes longer is stopped, and the drill unproven."""
+    compression_level: int = pydantic.Field(default=3, ge=1, le=19)
+    """zstd's level: 1 is fastest, 19 smallest."""
+    lock: Literal["required", "if-allowed"] = "required"
+    """`if-allowed`: where the account may not lock, a backup is taken nevertheless, and its drills say what is not proven."""
+    non_transactional: Literal["lock", "report"] = "lock"
+    """MyISAM, Aria and the like are in no snapshot. `lock`: writers of such tables, and of no others, wait until they are
+    dumped; `report`: nobody waits, and drills say that those tables may be of several moments."""
+    max_lag: Duration = datetime.timedelta(minutes=5)
+    """A source that is a replica and further behind than this, or stopped, is not backed up: yesterday's data would look like
+    today's."""
+    servers: Annotated[list[Text], pydantic.Field(min_length=1)] | None = None
+    """`server_uuid` (MySQL) or `server_uid` (MariaDB) of the servers that this database may be, as `./proven show` prints it.
+    No other one is backed up. Unset: a drill compares with the recovery points that were proven before."""
+    proof: Proof = pydantic.Field(default_factory=Proof)
+    """How closely drills look."""
