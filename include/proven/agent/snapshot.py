@@ -50,7 +50,7 @@ class Lock:
         self._session.close()
 
     def describe(self) -> dict[str, Any]:
-        """Return the lock, when it has fallen, as `manifest.Lock` has it. While it is waited for, writers may wait behind it."""
+        """Return the lock that has fallen as `manifest.Lock` has it. While it is waited for, writers may wait behind it."""
         return {
             "kind": "read lock",
             "waited_seconds": round(self._granted - self._asked, 3),
