@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from include.proven import backup, drill, drill_isolation, ids, report, restore, servers
+from include.proven import backup, drill, drill_isolation, ids, restore, servers
 from include.proven.errors import SandboxError
 from include.proven.installation import Installation
 from include.proven.proof.verdict import Verdict
+from include.proven.reports import terminal
 from include.proven.sandboxes import confinement, guard, local
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import FleetFiles, MakeFleet
@@ -43,7 +44,7 @@ def take(installation: Installation) -> drill.Drill:
 def shown(verdict: Verdict) -> str:
     """Return what a person reads, on one line."""
     console = Console(record=True, width=400, file=io.StringIO())
-    report.print_verdict(console, verdict)
+    terminal.print_verdict(console, verdict)
     return console.export_text()
 
 

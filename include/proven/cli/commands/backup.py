@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 
-from include.proven import backup, installation, report
+from include.proven import backup, installation
 from include.proven.cli import display
+from include.proven.reports import terminal
 
 NAME = "backup"
 COPY_MISSING = 3
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         failed = {name: error.what for name, error in taken.failed.items()}
         display.print_json(taken.manifest.model_dump(mode="json") | {"stores": stores, "failed": failed})
     else:
-        report.print_recovery_point(display.results, taken.manifest, stores)
+        terminal.print_recovery_point(display.results, taken.manifest, stores)
     for name, error in taken.failed.items():
         display.print_warning(f"store {name} has no copy")
         display.print_error(error)

@@ -15,12 +15,13 @@ import subprocess
 import sys
 import time
 
-from include.proven import installation, progress, report
+from include.proven import installation, progress
 from include.proven.cli import display, following
 from include.proven.demo import environment
 from include.proven.errors import ToolError
 from include.proven.local_airflow import home
 from include.proven.proof.verdict import EXIT_STATUS, Verdict
+from include.proven.reports import terminal
 
 NAME = "demo"
 DATABASE = "shop"
@@ -113,8 +114,8 @@ def _destroy_sandboxes(begun: datetime.datetime) -> None:
 def _print_report(demo: environment.Demo, verdict: Verdict, seconds: float) -> None:
     manifest = installation.open_installation().catalog(DATABASE).manifest(DATABASE, verdict.recovery_point)
     display.results.print()
-    report.print_recovery_point(display.results, manifest)
-    report.print_verdict(display.results, verdict)
+    terminal.print_recovery_point(display.results, manifest)
+    terminal.print_verdict(display.results, verdict)
     display.results.print(
         f"The whole demo took {progress.format_seconds(seconds)}. What it made lies in {demo.state}.", highlight=False
     )

@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import getpass
 
-from include.proven import drill, ids, installation, report
+from include.proven import drill, ids, installation
 from include.proven.cli import display, picking
 from include.proven.errors import IntegrityError, ProvenError
 from include.proven.proof.verdict import EXIT_STATUS
+from include.proven.reports import terminal
 
 NAME = "drill"
 
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         display.print_json(verdict.model_dump(mode="json"))
     else:
-        report.print_verdict(display.results, verdict)
+        terminal.print_verdict(display.results, verdict)
     if arguments.keep and verdict.outcome != "proven":
         display.errors.print(
             f"the sandbox was kept; afterwards: ./proven sandboxes --destroy {asked.instance}", highlight=False

@@ -17,7 +17,7 @@ from include.proven import installation, progress
 from include.proven.cli import display, picking
 from include.proven.errors import IntegrityError
 from include.proven.proof.verdict import Verdict
-from include.proven.report import OUTCOME_STYLE
+from include.proven.reports.terminal import OUTCOME_STYLE
 
 NAME = "list"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from include.proven import installation, report
+from include.proven import installation
 from include.proven.cli import display, picking
+from include.proven.reports import terminal
 
 NAME = "show"
 
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         said = [verdict.model_dump(mode="json") for verdict in verdicts]
         display.print_json({"manifest": manifest.model_dump(mode="json"), "stores": stores, "verdicts": said})
     else:
-        report.print_recovery_point(display.results, manifest, stores)
+        terminal.print_recovery_point(display.results, manifest, stores)
         for verdict in verdicts:
-            report.print_verdict(display.results, verdict)
+            terminal.print_verdict(display.results, verdict)
     return 0
