@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-from include.proven import catalog
 from include.proven.catalog import Catalog
+from include.proven.catalog.points import pick
 from include.proven.errors import ConfigError, ProvenError, StoreError
 from include.proven.fleet import hints
 from include.proven.installation import Installation
@@ -58,7 +58,7 @@ class Copies:
     def pick(self, which: str) -> str:
         """Given `latest`, `random` or an exact id, return an id. Raise ConfigError if there is no such recovery point."""
         asked = " or ".join(self.newest_drills)
-        return catalog.pick(list(self.held), which, database=self.database, place=f"store {asked}")
+        return pick(list(self.held), which, database=self.database, place=f"store {asked}")
 
     def next_to_drill(self, recovery_point: str) -> str:
         """Return the store that a recovery point should be drilled from: of those that hold it, the one drilled longest ago.

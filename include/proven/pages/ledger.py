@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 
 from include.proven import copies
-from include.proven.catalog import Catalog, OpenPage
+from include.proven.catalog import Catalog
+from include.proven.catalog.pages import OpenPage
 from include.proven.errors import ProvenError
 from include.proven.installation import Installation
 from include.proven.pages import delivery

@@ -1,0 +1,13 @@
+"""The catalog: what recovery points, verdicts and open pages there are, from the store alone.
+
+Every record in it is signed (`records.py`): it believes nothing that the fleet's signer has not signed.
+"""
+
+from __future__ import annotations
+
+from include.proven.catalog.drills import Drills
+from include.proven.catalog.pages import OpenPages
+
+
+class Catalog(Drills, OpenPages):
+    """All records of one store."""
