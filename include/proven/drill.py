@@ -138,7 +138,9 @@ def conclude(installation: Installation, drill: Drill, *, keep_on_failure: bool 
     )
     usage = measure(steps, installation.fleet.sandboxes[drill.sandbox].prices, verdict.finished_at)
     kept = keep_on_failure and verdict.outcome != "proven"
-    verdict = verdict.model_copy(update={"usage": usage, "kept": kept})
+    promised = installation.database(drill.database).objectives
+    objectives = {"rpo_seconds": promised.rpo.total_seconds(), "rto_seconds": promised.rto.total_seconds()}
+    verdict = verdict.model_copy(update={"usage": usage, "kept": kept, **objectives})
     catalog.record_verdict(verdict)
     catalog.drop_evidence(drill.database, drill.recovery_point, drill.id)
     return verdict

@@ -90,5 +90,9 @@ class Verdict(Record):
     """Who or what asked: `cli:alice`, a DAG run id."""
     usage: Usage | None = None
     """What it has used; None if no instance came to be, and in verdicts from before this was measured."""
+    rpo_seconds: float | None = None
+    """What was promised when it was drilled, as the fleet file had it; None in verdicts from before this was recorded."""
+    rto_seconds: float | None = None
+    """Likewise: the objective that `measured_rto_seconds` is held against."""
     kept: bool = False
     """The sandbox was kept on purpose, for a look inside: it stands until it expires or is destroyed by hand."""
