@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import itertools
+import re
+from collections.abc import Iterator
 
 from include.proven import errors, ids
 from include.proven.catalog.points import RecoveryPoints, folder_of
-from include.proven.catalog.records import quote, require_same
+from include.proven.catalog.records import parse, quote, require_same
 from include.proven.manifest import Manifest
+from include.proven.proof import history
+from include.proven.proof.history import History
 from include.proven.proof.verdict import Check, Step, Verdict
 
-HISTORY = 30
-"""Recovery points that a new one is compared with."""
+VERDICT = re.compile(rf"drills/{ids.DRILL.pattern}\.json")
+
+
+class DrillEntry(NamedTuple):
+    """A drill that has left something."""
+
+    drill: str
+    recovery_point: str
+    concluded: bool
+    """It has a verdict; otherwise evidence only: it runs, or was killed."""
+
+
+class SignedVerdict(NamedTuple):
+    """A verdict as it lies in a store, verified."""
+
+    verdict: Verdict
+    content: bytes
+    signature: bytes
 
 
 class Drills(RecoveryPoints):
@@ -23,11 +43,16 @@ class Drills(RecoveryPoints):
 
     def verdict(self, database: str, recovery_point: str, drill: str) -> Verdict:
         """Return the verdict of one drill. Raise IntegrityError as `manifest` does."""
+        return self.signed_verdict(database, recovery_point, drill).verdict
+
+    def signed_verdict(self, database: str, recovery_point: str, drill: str) -> SignedVerdict:
+        """Return a verdict with its exact bytes and their signature. Raise IntegrityError as `manifest` does."""
         key = f"{_drill_folder(database, recovery_point, drill)}.json"
-        verdict = self._get(key, Verdict)
+        content, signature = self._read(key)
+        verdict = parse(key, content, Verdict)
         for seen, wanted in ((verdict.database, database), (verdict.recovery_point, recovery_point), (verdict.drill, drill)):
             require_same(key, seen, wanted)
-        return verdict
+        return SignedVerdict(verdict, content, signature)
 
     def verdicts(self, database: str, recovery_point: str) -> list[Verdict]:
         """Return the verdicts on a recovery point, oldest drill first. Raise IntegrityError as `manifest` does."""
@@ -36,14 +61,33 @@ class Drills(RecoveryPoints):
         drills = sorted(name.removesuffix(".json") for name in names if name.endswith(".json") and "/" not in name)
         return [self.verdict(database, recovery_point, drill) for drill in drills]
 
-    def proven_before(self, database: str, recovery_point: str) -> list[Manifest]:
-        """Return the manifests of the earlier recovery points that a drill has proven, newest first, the last 30.
+    def proven_before(self, database: str, recovery_point: str, most: int = history.MOST) -> History:
+        """Return the last `most` recovery points before one that a drill has proven.
 
-        Raise IntegrityError as `manifest` does.
+        The store is listed once, and records are read from the newest on until there are enough. Those that can't be trusted are
+        named: that somebody has touched them is no fault of the recovery point that is compared.
         """
-        earlier = (point for point in reversed(self.recovery_points(database)) if point < recovery_point)
-        proven = (point for point in earlier if any(one.outcome == "proven" for one in self.verdicts(database, point)))
-        return [self.manifest(database, point) for point in itertools.islice(proven, HISTORY)]
+        manifests: list[Manifest] = []
+        untrusted: list[str] = []
+        for point, drills in itertools.islice(self._drilled_before(database, recovery_point), history.MOST_LOOKED_AT):
+            try:
+                if any(self.verdict(database, point, drill).outcome == "proven" for drill in drills):
+                    manifests.append(self.manifest(database, point))
+            except (errors.IntegrityError, errors.ConfigError):
+                untrusted.append(point)
+            if len(manifests) == most:
+                break
+        return History(manifests, untrusted)
+
+    def drills(self, database: str) -> list[DrillEntry]:
+        """Return the drills of a database that have left anything here, oldest first. No signature is looked at."""
+        concluded: dict[tuple[str, str], bool] = {}
+        for point, rest in self._objects(database):
+            folder, _, path = rest.partition("/")
+            drill, _, _ = path.partition("/")[0].partition(".")
+            if folder == "drills" and ids.DRILL.fullmatch(drill):
+                concluded[drill, point] = concluded.get((drill, point), False) or path == f"{drill}.json"
+        return [DrillEntry(drill, point, done) for (drill, point), done in sorted(concluded.items())]
 
     def find_drill(self, database: str, drill: str) -> str | None:
         """Return the recovery point on which a drill has left a verdict or evidence; None if it has left nothing."""
@@ -78,6 +122,19 @@ class Drills(RecoveryPoints):
     def drop_evidence(self, database: str, recovery_point: str, drill: str) -> None:
         """Delete the evidence of a drill: its verdict holds it."""
         self.store.delete_folder(_drill_folder(database, recovery_point, drill))
+
+    def _drilled_before(self, database: str, recovery_point: str) -> Iterator[tuple[str, list[str]]]:
+        """Yield the recovery points before one that have verdicts, newest first, with the ids of their drills, newest first."""
+        complete: set[str] = set()
+        drills: dict[str, list[str]] = {}
+        for point, rest in self._objects(database):
+            if rest == "manifest.json":
+                complete.add(point)
+            elif VERDICT.fullmatch(rest):
+                drills.setdefault(point, []).append(rest.removeprefix("drills/").removesuffix(".json"))
+        for point in sorted(complete & drills.keys(), reverse=True):
+            if point < recovery_point:
+                yield point, sorted(drills[point], reverse=True)
 
 
 def _drill_folder(database: str, recovery_point: str, drill: str) -> str:

@@ -48,6 +48,10 @@ class Keyring:
         self.sign(b"trial")
         return key
 
+    def signer(self) -> str:
+        """Return the fingerprint of the fleet's signer. Raise EncryptionError if its public key is not here."""
+        return self._signer.fingerprint
+
     def sign(self, content: bytes) -> bytes:
         """Return the signer's armoured detached signature. Raise EncryptionError if there is no private key or passphrase."""
         key = self._find(self._list(), self._config.signer, "signer")
