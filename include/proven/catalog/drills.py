@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from include.proven import errors, ids
 from include.proven.catalog.points import RecoveryPoints, folder_of
