@@ -132,7 +132,7 @@ class Manifest(Record):
     proven_version: str
     started_at: datetime.datetime
     snapshot_at: datetime.datetime
-    """When the data was last known true: the source's clock (UTC) inside the dump's snapshot."""
+    """The source's clock (UTC) inside the dump's snapshot."""
     finished_at: datetime.datetime
     server: Server
     schemas: list[str]
@@ -156,3 +156,8 @@ class Manifest(Record):
     """By the check's name: those that ask whether source and copy say the same."""
     stages: list[Stage]
     commands: list[Command]
+
+    @property
+    def data_as_of(self) -> datetime.datetime:
+        """When the data was last known true: `snapshot_at`, less what the source was behind whom it follows."""
+        return self.snapshot_at - datetime.timedelta(seconds=max((one.lag_seconds for one in self.replication), default=0.0))

@@ -65,8 +65,8 @@ class Drills(RecoveryPoints):
     def proven_before(self, database: str, recovery_point: str, most: int = history.MOST) -> History:
         """Return the last `most` recovery points before one that a drill has proven.
 
-        The store is listed once, and records are read from the newest on until there are enough. Those that can't be trusted are
-        named: that somebody has touched them is no fault of the recovery point that is compared.
+        The store is listed once, and records are read from the newest on until there are enough. Those that can't be trusted
+        are named: that somebody has touched them is no fault of the recovery point that is compared.
         """
         manifests: list[Manifest] = []
         untrusted: list[str] = []

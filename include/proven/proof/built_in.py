@@ -7,12 +7,13 @@ asks all of them; one that has nothing to compare with says so in its `not_cover
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from include.proven.fleet.databases import Database
 from include.proven.manifest import Manifest
 from include.proven.proof import compare
+from include.proven.proof.history import History
 from include.proven.proof.verdict import Check
 
 
@@ -24,8 +25,8 @@ class Subject:
     """Of the recovery point that was restored: what was true on the source."""
     config: Database
     """The database in the fleet."""
-    proven_before: Callable[[], Sequence[Manifest]]
-    """Reads the manifests of the earlier recovery points of this database that a drill has proven, newest first."""
+    proven_before: Callable[[int], History]
+    """Reads the last so many earlier recovery points of this database that a drill has proven."""
 
 
 Seen = dict[str, Any]
