@@ -5,6 +5,7 @@ and looks at what came back:
 
 `choose` the recovery point and the store → `build` the sandbox → `restore` → `check` (rows and digests of every table, all
 objects, the canary) and `user_check` (the SQL files under `include/checks/<database>/`) → `verdict` → `destroy` the sandbox.
+The button *Report* of `verdict` shows what a person should read.
 
 While the sandbox has no room for another drill, `build` comes back every few seconds and holds no worker meanwhile. Of several
 stores it is the one that was drilled longest ago, so that each gets its turn. The verdict is stored there, signed, beside the

@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from airflow.sdk import TriggerRule, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include.proven import copies, drill, progress
 from include.proven.drill import Drill
@@ -15,8 +16,9 @@ from include.proven.installation import Installation
 from include.proven.pages import delivery
 from include.proven.pages.ledger import StoreLedger
 from include.proven.proof.built_in import BUILT_IN
+from include.proven.reports import gathering
 from include.proven.room import NoRoomYetError
-from proven_airflow import aftermath, callbacks, identity, stopping, turns, watching
+from proven_airflow import aftermath, callbacks, identity, reporting, stopping, turns, watching
 from proven_airflow.opening import open_installation
 from proven_airflow.operators.user_check import UserCheck
 
@@ -41,8 +43,11 @@ def wire_drill(time_limit: datetime.timedelta, pool: str = DEFAULT_POOL) -> None
     asked = UserCheck.partial(task_id="user_check").expand(check=listed)
     concluded = verdict()
     destroyed = destroy().as_teardown(on_failure_fail_dagrun=True)
+    reported = report()
+    for made in (concluded, reported):
+        made.operator.operator_extra_links = (reporting.ReportLink(),)
     chosen >> [built, listed]
-    built >> restored >> [checked, asked] >> concluded >> [resolve_pages(), destroyed]
+    built >> restored >> [checked, asked] >> concluded >> [resolve_pages(), reported, destroyed]
 
 
 @task(on_failure_callback=callbacks.DRILL_FAILED)
@@ -131,6 +136,16 @@ def resolve_pages() -> None:
     kinds = aftermath.answered_pages(installation, this)
     sent = delivery.resolve(installation.fleet, this.database, kinds, StoreLedger(installation))
     log.info("resolved on %s", ", ".join(sent.routes) or "no route: nothing was open")
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE)
+def report() -> None:
+    """Leave the drill's report for the web server, which has neither key nor credential. Without a verdict there is none."""
+    installation, this = _this_drill()
+    if aftermath.stored_verdict(installation, this) is None:
+        raise AirflowSkipException(f"the drill {this.id} has no verdict")
+    document = gathering.draw(installation, this.database, this.recovery_point, this.id, this.store)
+    get_current_context()["ti"].xcom_push(reporting.KEY, document.model_dump_json())
 
 
 @task(on_failure_callback=callbacks.SANDBOX_LEFT)

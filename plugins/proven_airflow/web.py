@@ -1,4 +1,7 @@
-"""The pages that the plugin adds to Airflow's web server: the runbooks, for whoever is logged in."""
+"""The pages that the plugin adds to Airflow's web server.
+
+The runbooks, for whoever is logged in; and the report of each drill, for those who may read what its DAG's tasks leave.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,18 @@ import pathlib
 import urllib.parse
 
 import jinja2
-from airflow.api_fastapi.core_api.security import GetUserDep
-from fastapi import FastAPI, HTTPException, Request
+import pydantic
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import DagAccessEntity, GetUserDep, requires_access_dag
+from airflow.models.xcom import XComModel
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from markdown_it import MarkdownIt
 
 from include.proven.pages.kinds import KINDS
-from proven_airflow import addresses
+from include.proven.reports import html
+from include.proven.reports.documents import DrillDocument
+from proven_airflow import addresses, reporting
 
 RUNBOOKS = pathlib.Path(__file__).parents[2] / "include" / "runbooks"
 HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"}
@@ -33,6 +41,24 @@ def show_runbook(kind: str, _user: GetUserDep) -> HTMLResponse:
     if kind not in KINDS:
         raise HTTPException(404, f"No runbook {kind!r}.")
     return _render("runbook.html", kind=KINDS[kind], body=render_runbook(kind))
+
+
+@app.get(
+    "/reports/{dag_id}/{run_id}",
+    response_class=HTMLResponse,
+    dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.XCOM))],
+)
+def show_report(dag_id: str, run_id: str, session: SessionDep) -> HTMLResponse:
+    """Show the report of the drill that a run of a DAG stands for, as its task `report` has left it."""
+    left = XComModel.get_many(run_id=run_id, dag_ids=dag_id, task_ids=reporting.TASK, key=reporting.KEY)
+    text = session.scalar(left.with_only_columns(XComModel.value))
+    if text is None:
+        raise HTTPException(404, f"Run {run_id!r} of {dag_id!r} has left no report: its drill has no verdict, or not yet.")
+    try:
+        document = DrillDocument.model_validate_json(text)
+    except (pydantic.ValidationError, TypeError) as error:
+        raise HTTPException(409, "This version of Proven can't read that report: draw it with ./proven report.") from error
+    return HTMLResponse(html.render_drill(document), headers=HEADERS)
 
 
 @app.exception_handler(HTTPException)

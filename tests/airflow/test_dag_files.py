@@ -145,7 +145,7 @@ def test_what_was_begun_is_cleared_away_and_decides_the_runs_colour(dag: DAG) ->
     if dag.dag_id.startswith("backup"):
         assert leaves == {"clear_up", *(["complete_copies"] if dag.dag_id.endswith(SEVERAL) else [])}
     else:
-        assert leaves == {"destroy", "resolve_pages"}
+        assert leaves == {"destroy", "report", "resolve_pages"}
 
 
 def test_copies_can_be_tried_again_without_another_backup(bag: DagBag) -> None:

@@ -56,7 +56,8 @@ def test_backup_and_drill_end_proven(files: FleetFiles, monkeypatch: pytest.Monk
     events = [json.loads(line) for line in (files.folder / "progress.jsonl").read_text().splitlines()]
     ended = [event["task"] for event in events if event.get("state") == "success"]
     assert ended[:3] == ["choose_id", "back_up", "clear_up"]
-    assert {"build", "restore", "check fingerprint", "check objects", "check canary", "verdict", "destroy"} <= set(ended)
+    checked = {"check fingerprint", "check objects", "check canary"}
+    assert {"build", "restore", *checked, "verdict", "report", "destroy"} <= set(ended)
     assert {event["task"] for event in events if "bytes" in event} == {"back_up", "restore"}
     nothing_runs(files)
 

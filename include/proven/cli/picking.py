@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
 from include.proven import copies
 from include.proven.cli import display
+from include.proven.errors import ProvenError
 from include.proven.installation import Installation
 
 
@@ -17,6 +19,11 @@ def add_store(parser: argparse.ArgumentParser, default: str) -> None:
 def survey(opened: Installation, database: str, store: str = copies.ANY) -> copies.Copies:
     """Return what the stores of a database hold, or one of them, and warn of each that gives no answer."""
     found = copies.survey(opened, database, store)
-    for name, error in found.silent.items():
-        display.print_warning(f"store {name} gives no answer: {error.what}")
+    warn_of_silence(found.silent)
     return found
+
+
+def warn_of_silence(silent: Mapping[str, ProvenError]) -> None:
+    """Warn of each store that gave no answer."""
+    for name, error in silent.items():
+        display.print_warning(f"store {name} gives no answer: {error.what}")

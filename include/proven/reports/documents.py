@@ -14,6 +14,8 @@ from include.proven.agent import names
 from include.proven.manifest import Lock, Manifest, Position, Record, Replication, Server, Stage
 from include.proven.proof.verdict import Verdict
 
+COUNTED = ("schemas", "tables", "sequences", "views", "routines", "triggers", "events", "passing_events", "accounts")
+"""Kinds of the inventory (`agent/inventory.py`) of which a reader wants to know the number."""
 MOST_TABLES = 20
 """The largest ones are named."""
 
@@ -124,7 +126,7 @@ class DrillDocument(Record):
     owner: str
     """Team that answers for the database."""
     place: str
-    """The store, for people: `OpenStack Swift, container backups, prefix proven`."""
+    """The store, for people: `Swift, container backups, prefix proven`."""
     records: list[Signed]
     drawn_at: datetime.datetime
     drawn_by: str
@@ -147,7 +149,7 @@ def summarise(found: Manifest) -> Contents:
         tables=len(known),
         rows=sum(table.rows for table in known),
         largest=sorted(known, key=lambda table: (-table.rows, table.name))[:MOST_TABLES],
-        objects={kind: len(entries) for kind, entries in found.inventory.items() if entries},
+        objects={kind: len(found.inventory[kind]) for kind in COUNTED if found.inventory.get(kind)},
         artifacts=[_without_parts(artifact) for artifact in found.artifacts],
         recipients=found.recipients,
         canary_written_at=str((found.canary or {}).get("written_at", "")),

@@ -15,6 +15,9 @@ from include.proven.manifest import Manifest, Stage
 from include.proven.progress import format_bytes, format_seconds
 from include.proven.proof.verdict import Check, Step, Verdict
 from include.proven.reports import documents, facts
+from include.proven.reports.documents import DrillDocument
+from include.proven.reports.measures import Measure
+from include.proven.reports.periods import PeriodDocument
 
 OUTCOME_STYLE = {
     "proven": "bold green",
@@ -27,6 +30,7 @@ OUTCOME_STYLE = {
 }
 MARK = {"pass": "✓", "fail": "✗", "could-not-run": "?"}
 DIFFERENCES_SHOWN = 10
+PERIOD_COLUMNS = ("proven", "refuted", "unproven")
 
 
 def print_recovery_point(console: Console, manifest: Manifest, stores: Sequence[str] = ()) -> None:
@@ -54,6 +58,40 @@ def print_verdict(console: Console, verdict: Verdict) -> None:
     console.print(Panel(body, title=title, title_align="left", box=box.ROUNDED, border_style=border, padding=(1, 2)))
 
 
+def print_document(console: Console, document: DrillDocument) -> None:
+    """Print the report of a drill: its verdict, and what it was read from."""
+    print_verdict(console, document.verdict)
+    records = (
+        (record.about, f"{record.key}  sha256 {record.sha256}, signed by {record.signer}") for record in document.records
+    )
+    console.print(_facts(records))
+
+
+def print_period(console: Console, document: PeriodDocument) -> None:
+    """Print the report of a period: a line for each database, and what could not be read or trusted."""
+    since, until = facts.moment(document.since), facts.moment(document.drawn_at)
+    console.print(f"drills from {since} to {until}", style="dim", highlight=False)
+    table = Table("database", "newest drill", "proven data", "recovery", *PERIOD_COLUMNS, box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for line in document.databases:
+        newest = line.newest.outcome if line.newest else "never drilled"
+        measured = (_measure(measure) for measure in document.measures(line))
+        counted = (f"{number:,}" for number in line.outcomes.values())
+        table.add_row(line.name, Text(newest, OUTCOME_STYLE.get(newest, "bold red")), *measured, *counted)
+    console.print(table)
+    for line in document.databases:
+        for problem in line.problems:
+            console.print(Text(f"{line.name}: {problem}", style="red"))
+
+
+def _measure(measure: Measure) -> Text:
+    """Return what was measured of an objective, and the objective: `6.1 s of 26 h 00 min`."""
+    style = {"met": "green", "not met": "bold red", "not shown": "bold yellow"}[measure.status]
+    measured = format_seconds(measure.measured) if measure.measured is not None else measure.status
+    return Text.assemble((measured, style), (f" of {format_seconds(measure.objective)}", "dim"))
+
+
 def _facts(said: facts.Facts) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
@@ -67,7 +105,8 @@ def _checks(checks: Sequence[Check]) -> Table:
     table = Table("", "check", "seen", "time", box=box.SIMPLE_HEAD, pad_edge=False)
     table.columns[1].max_width, table.columns[2].overflow, table.columns[3].no_wrap = 24, "fold", True
     for check in checks:
-        mark = Text(MARK[check.outcome], style=OUTCOME_STYLE[check.outcome])
+        warns = check.outcome == "fail" and check.severity == "warning"
+        mark = Text("!", "bold yellow") if warns else Text(MARK[check.outcome], OUTCOME_STYLE[check.outcome])
         shown = check.differences[:DIFFERENCES_SHOWN]
         left = len(check.differences) - len(shown)
         seen = "\n".join([check.figure, *shown, *([f"… and {left} more"] if left else [])])

@@ -11,6 +11,7 @@ from include.proven.cli.commands import (
     listing,
     pools,
     reap,
+    report,
     restore,
     rotate,
     sandboxes,
@@ -19,4 +20,4 @@ from include.proven.cli.commands import (
     up,
 )
 
-ALL = (demo, up, down, check, listing, show, backup, drill, restore, copy, fetch, sandboxes, reap, sweep, rotate, pools)
+ALL = (demo, up, down, check, listing, show, report, backup, drill, restore, copy, fetch, sandboxes, reap, sweep, rotate, pools)

@@ -1,0 +1,114 @@
+"""Draws the report of a period from the stores: the drills of every database of the fleet, every signature verified."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+
+import include.proven
+from include.proven import copies, ids
+from include.proven.catalog import Catalog
+from include.proven.catalog.drills import DrillEntry
+from include.proven.errors import IntegrityError, ProvenError
+from include.proven.installation import Installation
+from include.proven.proof.verdict import Verdict
+from include.proven.reports.periods import DatabaseLine, DrillLine, PeriodDocument
+
+DAYS = 90
+
+
+@dataclasses.dataclass
+class _Held:
+    """What one store holds of a database."""
+
+    points: list[str]
+    entries: list[DrillEntry]
+    lines: list[DrillLine] = dataclasses.field(default_factory=list)
+    """Of the period, and older ones back to the newest that is proven."""
+    problems: list[str] = dataclasses.field(default_factory=list)
+
+
+def draw(installation: Installation, *, days: int = DAYS, now: datetime.datetime | None = None) -> PeriodDocument:
+    """Return the report of the last days. What can't be read or trusted is named in it."""
+    until = now or datetime.datetime.now(datetime.UTC)
+    since = until - datetime.timedelta(days=days)
+    return PeriodDocument(
+        since=since,
+        drawn_at=until,
+        drawn_by=include.proven.__version__,
+        signer=installation.keyring.signer(),
+        databases=[_draw_database(installation, name, since) for name in sorted(installation.fleet.databases)],
+    )
+
+
+def _draw_database(installation: Installation, name: str, since: datetime.datetime) -> DatabaseLine:
+    config = installation.database(name)
+    answers = copies.ask(installation, name, lambda one: _read(one, name, since))
+    held = answers.given
+    lines = sorted((line for one in held.values() for line in one.lines), key=lambda line: line.drill, reverse=True)
+    problems = [f"Store {store} gives no answer: {error.what}." for store, error in answers.silent.items()]
+    problems += [problem for one in held.values() for problem in one.problems]
+    points = {point for one in held.values() for point in one.points}
+    newest = max(points, default="")
+    holders = [store for store, one in held.items() if newest in one.points]
+    snapshot_at = _snapshot(installation, name, newest, holders, problems) if newest else None
+    return DatabaseLine(
+        name=name,
+        owner=config.owner,
+        engine=config.engine,
+        schedule=config.schedule,
+        stores=config.stores,
+        rpo_seconds=config.objectives.rpo.total_seconds(),
+        rto_seconds=config.objectives.rto.total_seconds(),
+        recovery_points=sum(ids.started_at(point) >= since for point in points),
+        newest_point=newest,
+        newest_snapshot_at=snapshot_at,
+        held_by=holders,
+        newest=lines[0] if lines else None,
+        newest_proven=next((line for line in lines if line.outcome == "proven"), None),
+        drills=[line for line in lines if ids.started_at(line.drill) >= since],
+        unfinished=sorted(_unfinished(held.values(), since)),
+        problems=problems,
+    )
+
+
+def _read(catalog: Catalog, database: str, since: datetime.datetime) -> _Held:
+    held = _Held(catalog.recovery_points(database), catalog.drills(database))
+    for entry in reversed(held.entries):
+        if not entry.concluded:
+            continue
+        if ids.started_at(entry.drill) < since and any(line.outcome == "proven" for line in held.lines):
+            break
+        try:
+            found = catalog.signed_verdict(database, entry.recovery_point, entry.drill)
+        except IntegrityError as error:
+            held.problems.append(f"Store {catalog.store.name}: {error.what}.")
+        else:
+            held.lines.append(_line(found.verdict, found.content))
+    return held
+
+
+def _line(verdict: Verdict, content: bytes) -> DrillLine:
+    shared = {name: getattr(verdict, name) for name in DrillLine.model_fields if name != "sha256"}
+    return DrillLine(**shared, sha256=hashlib.sha256(content).hexdigest())
+
+
+def _unfinished(held: Iterable[_Held], since: datetime.datetime) -> Iterator[str]:
+    for one in held:
+        for entry in one.entries:
+            if not entry.concluded and ids.started_at(entry.drill) >= since:
+                yield entry.drill
+
+
+def _snapshot(
+    installation: Installation, database: str, point: str, stores: Sequence[str], problems: list[str]
+) -> datetime.datetime | None:
+    """Return of when the data of a recovery point is, as the first store says whose manifest can be trusted."""
+    for store in stores:
+        try:
+            return installation.catalog(database, store).manifest(database, point).snapshot_at
+        except ProvenError as error:
+            problems.append(f"Store {store}: {error.what}.")
+    return None
