@@ -53,7 +53,7 @@ def test_an_agent_that_is_killed_is_an_error(place: Place, mariadb_source: Datab
 def test_the_end_stops_it_at_once_and_leaves_nothing(place: Place, mariadb_source: DatabaseServer) -> None:
     running = place.host.start(place.run)
     give(running, query(mariadb_source, "SELECT SLEEP(60)"))
-    assert len(place.agents() & place.wait_until_working()) == 1
+    assert len(place.wait_until_working() & place.agents()) == 1
     begun = time.monotonic()
     running.end()
     assert place.left() == []
