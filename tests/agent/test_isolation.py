@@ -71,6 +71,7 @@ def test_a_binary_log_that_is_on_is_found(own_server: DatabaseServer) -> None:
     assert look(own_server)["binary log"] == (False, "the binary log is on (log_bin = ON)")
 
 
+@pytest.mark.failure("C9")
 def test_an_event_scheduler_that_is_on_is_found(source: DatabaseServer) -> None:
     assert look(source)["events"] == (True, "no events")
     source.sql("SET GLOBAL event_scheduler = ON")
@@ -80,6 +81,7 @@ def test_an_event_scheduler_that_is_on_is_found(source: DatabaseServer) -> None:
         source.sql("SET GLOBAL event_scheduler = OFF")
 
 
+@pytest.mark.failure("C9")
 def test_a_replication_that_is_configured_is_found(own_server: DatabaseServer) -> None:
     assert look(own_server)["replication"] == (True, "no replication")
     change = "CHANGE MASTER TO MASTER" if own_server.flavour == "mariadb" else "CHANGE REPLICATION SOURCE TO SOURCE"
@@ -96,6 +98,7 @@ def test_files_of_a_client_that_may_be_loaded_are_found(source: DatabaseServer) 
         source.sql("SET GLOBAL local_infile = OFF")
 
 
+@pytest.mark.failure("C9")
 def test_a_source_that_is_reached_is_found(mariadb_source: DatabaseServer, listening: dict[str, Any]) -> None:
     found = look(mariadb_source, unreachable=[listening])
     assert found["route"] == (False, f"the source is reached at 127.0.0.1:{listening['port']}")

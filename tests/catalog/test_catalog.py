@@ -89,6 +89,7 @@ def test_database_names_are_exact(bench: Bench) -> None:
     assert bench.catalog.recovery_points("ods_easy") == [POINTS[0]]
 
 
+@pytest.mark.failure("B2")
 @pytest.mark.parametrize("position", [0, 20, -3])
 def test_flipped_byte_in_the_manifest_is_refused(bench: Bench, position: int) -> None:
     publish(bench, POINTS[0])
@@ -120,6 +121,7 @@ def test_manifest_of_another_signer_is_refused(bench: Bench, new_home: NewHome) 
         bench.catalog.manifest("shop", POINTS[0])
 
 
+@pytest.mark.failure("A14", "C1")
 @pytest.mark.parametrize("target", [f"shop/{POINTS[1]}", f"other/{POINTS[0]}"])
 def test_genuine_manifest_in_another_place_is_refused(bench: Bench, target: str) -> None:
     publish(bench, POINTS[0])

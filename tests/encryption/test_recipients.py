@@ -47,6 +47,7 @@ def test_exported_keys_are_public_halves_that_encrypt(keyring: Keyring, gpg_home
     assert elsewhere.encrypt(b"x", gpg_home.backup, gpg_home.escrow)
 
 
+@pytest.mark.failure("B3")
 @pytest.mark.parametrize(
     "wanted", ["ackup@proven.invalid", "backup@proven.invali", "Proven backup", "proven.invalid", "0" * 40]
 )
@@ -68,6 +69,7 @@ def test_address_of_two_keys_is_ambiguous(new_home: NewHome) -> None:
     assert home.keyring(made[0]).check_recipients()
 
 
+@pytest.mark.failure("B3")
 def test_expired_key_is_refused(new_home: NewHome) -> None:
     home = new_home()
     home.new_key(ALICE, expires="1d", at=LONG_AGO)
@@ -76,6 +78,7 @@ def test_expired_key_is_refused(new_home: NewHome) -> None:
     assert "2020-01-02 00:00 UTC" in error.detail
 
 
+@pytest.mark.failure("B3")
 def test_revoked_key_is_refused(new_home: NewHome) -> None:
     home = new_home()
     home.revoke(home.new_key(ALICE))
@@ -89,6 +92,7 @@ def test_disabled_key_is_refused(new_home: NewHome) -> None:
     assert refusal(home.keyring(fingerprint)).what.endswith("the key is disabled or invalid")
 
 
+@pytest.mark.failure("B3")
 def test_untrusted_key_is_refused_until_it_is_certified(new_home: NewHome) -> None:
     home, other = new_home(), new_home()
     home.new_key("Me <me@proven.invalid>")
@@ -102,6 +106,7 @@ def test_untrusted_key_is_refused_until_it_is_certified(new_home: NewHome) -> No
     assert home.keyring("alice@proven.invalid", fingerprint).check_recipients()
 
 
+@pytest.mark.failure("B3")
 def test_address_that_a_trusted_key_gave_itself_is_not_trusted(new_home: NewHome) -> None:
     home, other = new_home(), new_home()
     home.new_key("Me <me@proven.invalid>")
@@ -120,6 +125,7 @@ def test_key_that_only_signs_is_refused(new_home: NewHome) -> None:
     assert refusal(home.keyring("alice@proven.invalid")).what.endswith("it has no key to encrypt with")
 
 
+@pytest.mark.failure("B3")
 def test_expired_subkey_is_refused(new_home: NewHome) -> None:
     home = new_home()
     fingerprint = home.new_key(ALICE, kind="ed25519", usage="sign", at=LONG_AGO)

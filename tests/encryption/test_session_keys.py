@@ -31,6 +31,7 @@ def test_session_key_of_the_first_bytes_opens_the_whole(
     assert new_home().gpg("--override-session-key", session_key, "--decrypt", content=artifact) == content
 
 
+@pytest.mark.failure("B3", "B4")
 def test_artifact_of_others_is_named_by_their_key_ids(keyring: Keyring, gpg_home: DemoKeys) -> None:
     artifact = Home(gpg_home.home).encrypt(b"x" * 1000, gpg_home.escrow)
     subkey = (
@@ -40,6 +41,7 @@ def test_artifact_of_others_is_named_by_their_key_ids(keyring: Keyring, gpg_home
         keyring.session_key(artifact)
 
 
+@pytest.mark.failure("B3")
 def test_escrow_key_opens_what_the_lost_key_opened(gpg_home: DemoKeys, new_home: NewHome) -> None:
     artifact = Home(gpg_home.home).encrypt(b"x" * 1000, gpg_home.backup, gpg_home.escrow)
     safe = new_home()
@@ -47,6 +49,7 @@ def test_escrow_key_opens_what_the_lost_key_opened(gpg_home: DemoKeys, new_home:
     assert safe.keyring(gpg_home.escrow).session_key(artifact).startswith("9:")
 
 
+@pytest.mark.failure("B4")
 @pytest.mark.parametrize("damage", [b"", b"not OpenPGP at all", b"\x00" * 5000])
 def test_what_is_no_openpgp_message_is_refused(keyring: Keyring, damage: bytes) -> None:
     with pytest.raises(errors.IntegrityError, match="does not begin as an OpenPGP message"):

@@ -52,6 +52,7 @@ def occupy(opened: Installation, first: Drill) -> str:
     return name
 
 
+@pytest.mark.failure("C10")
 def test_a_drill_that_finds_no_room_is_unproven_and_names_who_is_there(files: FleetFiles, opened: Installation) -> None:
     asked = take_backup(opened)
     name = occupy(opened, asked)

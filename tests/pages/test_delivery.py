@@ -103,6 +103,7 @@ def test_a_run_pages_once_however_many_callbacks_it_has(pager: Pager) -> None:
     assert len(pager.incidents[0].events) == len(pager.posts) == 1
 
 
+@pytest.mark.failure("D7")
 def test_the_next_run_that_fails_joins_the_open_incident(pager: Pager) -> None:
     fleet, ledger = fleet_paging(pager), Notebook()
     delivery.send(fleet, backup_failed("scheduled__1"), ledger)
@@ -119,6 +120,7 @@ def test_a_ledger_that_cannot_be_used_never_prevents_a_page(pager: Pager, ledger
     assert bool(sent.ledger_fault) == (ledger is not None)
 
 
+@pytest.mark.failure("D5")
 def test_a_dead_route_does_not_keep_the_others_from_being_tried(pager: Pager) -> None:
     ledger = Notebook()
     with pytest.raises(PageError, match=r"oncall: trigger proven/shop/backup-failed: can't reach 127\.0\.0\.1:9"):
@@ -127,6 +129,7 @@ def test_a_dead_route_does_not_keep_the_others_from_being_tried(pager: Pager) ->
     assert ledger.pages == {}, "a page that did not arrive everywhere is tried again at the next occasion"
 
 
+@pytest.mark.failure("D5")
 def test_when_no_route_works_each_is_named(pager: Pager) -> None:
     with pytest.raises(PageError) as caught:
         delivery.send(fleet_paging(pager, oncall=NOWHERE, hook=NOWHERE), backup_failed())
@@ -149,6 +152,7 @@ def test_a_receiver_that_stays_busy_is_given_up_with_its_answer(pager: Pager) ->
     assert "throttle exceeded" in caught.value.detail
 
 
+@pytest.mark.failure("D5")
 def test_a_refusal_is_not_repeated_and_its_reason_is_told(pager: Pager, known_connections: Known) -> None:
     known_connections["proven_pagerduty"] = connections.Connection("proven_pagerduty", password=UNKNOWN_KEY)
     with pytest.raises(PageError, match="400 bad request") as caught:

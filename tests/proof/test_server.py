@@ -26,6 +26,7 @@ def test_server_is_described_as_a_manifest_takes_it(source: DatabaseServer) -> N
     )
 
 
+@pytest.mark.failure("A12")
 def test_all_schemas_but_the_servers_own_odd_names_included(source: DatabaseServer) -> None:
     source.drop_schemas()
     odd = ["a b", "back`tick", "dot.ted", "größe", "select", "NULL"]

@@ -112,6 +112,7 @@ def bed(
     return bed
 
 
+@pytest.mark.failure("C10")
 def test_what_nobody_needs_goes_and_what_somebody_may_need_stays(bed: Bed) -> None:
     expired, ended = bed.build("expired", "other"), bed.build("ended")
     bed.expire(expired, "other")
@@ -239,6 +240,7 @@ def test_what_comes_back_is_paged_and_resolved_when_it_stays_away(bed: Bed, page
     assert pager.open == []
 
 
+@pytest.mark.failure("C10")
 def test_what_cannot_be_destroyed_is_paged_until_it_is_gone(bed: Bed, pager: Pager, monkeypatch: pytest.MonkeyPatch) -> None:
     name = bed.build("ended")
     bed.conclude("ended")

@@ -121,6 +121,7 @@ def test_find_lists_whole_sandboxes_with_their_lifetime(case: Case) -> None:
     assert found.expires_at - found.created_at == datetime.timedelta(hours=12)
 
 
+@pytest.mark.failure("C9")
 def test_nothing_runs_by_itself_and_nothing_is_logged_for_replicas(case: Case) -> None:
     case.create(NAME)
     scheduler = {"mariadb": "OFF", "mysql": "DISABLED"}[case.flavour]
@@ -129,6 +130,7 @@ def test_nothing_runs_by_itself_and_nothing_is_logged_for_replicas(case: Case) -
     assert case.ask(NAME, replication) == []
 
 
+@pytest.mark.failure("C9")
 def test_events_of_the_source_are_kept_and_do_not_fire(case: Case) -> None:
     case.create(NAME)
     case.ask(NAME, "CREATE DATABASE s; CREATE TABLE s.t (i INT)")
@@ -143,6 +145,7 @@ def test_no_account_but_root_by_socket_is_there_at_first(case: Case) -> None:
     assert accounts == [["root", "localhost"]]
 
 
+@pytest.mark.failure("C4")
 def test_settings_of_the_source_hold_in_the_sandbox(case: Case) -> None:
     case.create(
         NAME,
@@ -171,6 +174,7 @@ def test_other_series_leaves_the_drill_unproven_and_says_so(case: Case, wrong: S
     assert list(case.sandbox.find()) == []
 
 
+@pytest.mark.failure("C5")
 def test_no_space_is_found_out_before_anything_is_built(case: Case) -> None:
     with pytest.raises(SandboxError, match=r"no space for the sandbox in .*: needs [0-9,.]{7,} GB.*, has ") as caught:
         case.create(NAME, data_bytes=10**15)

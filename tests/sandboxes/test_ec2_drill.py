@@ -63,6 +63,7 @@ def test_drill_on_ec2_is_proven_and_leaves_nothing(
     assert machine.find(directory / "sandboxes" / "machines") == []
 
 
+@pytest.mark.failure("C10")
 def test_drill_that_ec2_has_no_room_for_is_unproven_in_its_words_and_leaves_nothing(
     files: FleetFiles, region: Region, monkeypatch: pytest.MonkeyPatch
 ) -> None:

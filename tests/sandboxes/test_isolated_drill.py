@@ -61,6 +61,7 @@ def test_a_verdict_shows_what_its_sandbox_could_not_do(installation: Installatio
     assert not [sentence for sentence in verdict.not_covered if "network" in sentence]
 
 
+@pytest.mark.failure("C9")
 def test_a_sandbox_that_reaches_the_source_gets_no_data(
     installation: Installation, mariadb_source: DatabaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +85,7 @@ def test_where_only_a_filter_is_to_be_had_nobody_is_reached_either(
     assert "address family not supported by protocol" in shown(verdict)
 
 
+@pytest.mark.failure("C5")
 def test_a_server_that_dies_while_data_is_loaded_says_why(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     """The agent sees a lost connection only."""
     this = take(installation)

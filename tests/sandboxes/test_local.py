@@ -52,6 +52,7 @@ def everything_left(case: Case) -> list[object]:
     return [*case.directory.glob("**/*"), *servers.find_processes(case.directory / NAME / "data")]
 
 
+@pytest.mark.failure("C10")
 @pytest.mark.parametrize("moment", ["", "/sandbox.json", "/data", "/data/*", "/data/mysql*", "/run/pid", "/run/s"])
 def test_create_killed_at(moment: str, case: Case) -> None:
     child = start_creating(case)
@@ -80,6 +81,7 @@ def test_destroy_wins_over_a_create_that_is_at_work(case: Case) -> None:
     assert everything_left(case) == []
 
 
+@pytest.mark.failure("E3")
 def test_two_that_create_one_name_get_one_server(case: Case) -> None:
     with concurrent.futures.ThreadPoolExecutor() as pool:
         first, second = pool.map(lambda _: case.create(NAME), range(2))

@@ -53,6 +53,7 @@ def ask_and_die(local: LocalCase, sql: str) -> None:
         local.ask(sql)
 
 
+@pytest.mark.failure("C5")
 def test_a_server_that_takes_more_memory_is_killed_and_named(local: LocalCase) -> None:
     local.configure(memory_limit=512)
     local.create()
@@ -84,6 +85,7 @@ def test_without_a_cgroup_a_limit_on_memory_is_refused(local: LocalCase, monkeyp
     assert list(local.sandbox.find()) == []
 
 
+@pytest.mark.failure("C5")
 def test_a_server_that_takes_more_disk_is_ended_and_named(local: LocalCase, monkeypatch: pytest.MonkeyPatch) -> None:
     local.create()
     empty = guard.size(local.place)
@@ -105,6 +107,7 @@ def test_every_table_needs_room(local: LocalCase) -> None:
         local.sandbox.create(order)
 
 
+@pytest.mark.failure("C5")
 def test_a_full_disk_ends_the_server(local: LocalCase, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "LEAST_FREE", 0.9999)
     assert "of its disk are free" in guard.too_large(tmp_path, 1000)
@@ -112,6 +115,7 @@ def test_a_full_disk_ends_the_server(local: LocalCase, tmp_path: pathlib.Path, m
         local.create()
 
 
+@pytest.mark.failure("C10")
 def test_a_server_that_nobody_destroys_is_ended_after_its_lifetime(local: LocalCase) -> None:
     local.configure(lifetime=datetime.timedelta(seconds=30))
     local.create()

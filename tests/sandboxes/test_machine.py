@@ -48,6 +48,7 @@ def leaves_nothing(bed: Case) -> None:
     assert left == []
 
 
+@pytest.mark.failure("C10")
 def test_refused_quota_is_told_in_the_clouds_words(bed: Case) -> None:
     with pytest.raises(SandboxError) as caught:
         faulty(bed, "quota").create(bed.order(NAME))
@@ -57,6 +58,7 @@ def test_refused_quota_is_told_in_the_clouds_words(bed: Case) -> None:
     leaves_nothing(bed)
 
 
+@pytest.mark.failure("C10")
 def test_machine_in_error_is_told_at_once_in_the_clouds_words(bed: Case) -> None:
     sandbox = faulty(bed, "error")
     sandbox.create(bed.order(NAME))
@@ -132,6 +134,7 @@ def test_database_that_dies_later_is_dead_and_so_is_a_machine(bed: Case) -> None
         bed.sandbox.instance(NAME)
 
 
+@pytest.mark.failure("C10")
 def test_kill_in_the_middle_of_an_order_leaves_debris_that_is_found_removed_and_built_over(bed: Case) -> None:
     child = subprocess.Popen([sys.executable, "-c", SLOW, str(bed.directory), NAME], cwd=ROOT)
     deadline = time.monotonic() + 60

@@ -39,6 +39,7 @@ ALL: dict[str, Damage] = {**SAME_COUNT, "a missing segment": lambda pieces: [pie
 class DamagePromises:
     """Three parts are sent; something else writes into the store."""
 
+    @pytest.mark.failure("B1", "B2")
     @pytest.mark.parametrize("damage", SAME_COUNT)
     def test_damage_before_the_commit_is_refused_by_the_parts_number(self, bed: StoreBed, damage: str) -> None:
         pieces = make_pieces()
@@ -51,12 +52,14 @@ class DamagePromises:
             bed.store.commit_upload(opened, parts)
         assert list(bed.store.list_objects("")) == []
 
+    @pytest.mark.failure("B1")
     def test_part_of_another_size_is_refused_by_its_number(self, bed: StoreBed) -> None:
         opened, parts = upload(bed.store, ARTIFACT, make_pieces())
         bed.overwrite_part(opened, locate(parts)[1], os.urandom(PART_BYTES + 1))
         with pytest.raises(errors.IntegrityError, match=f"{ARTIFACT}: part 2 is not what was sent"):
             bed.store.commit_upload(opened, parts)
 
+    @pytest.mark.failure("B1")
     @pytest.mark.parametrize("missing", [1, 2, 3])
     def test_missing_part_is_refused_by_its_number(self, bed: StoreBed, missing: int) -> None:
         opened = bed.store.begin_upload(ARTIFACT)
@@ -65,6 +68,7 @@ class DamagePromises:
             bed.store.commit_upload(opened, parts)
         assert list(bed.store.list_objects("")) == []
 
+    @pytest.mark.failure("B1", "B6")
     def test_upload_of_which_nothing_came_is_refused(self, bed: StoreBed) -> None:
         opened = bed.store.begin_upload(ARTIFACT)
         with pytest.raises(errors.IntegrityError, match=f"{ARTIFACT}: part 1 is not in the store"):
@@ -82,6 +86,7 @@ class DamagePromises:
             with pytest.raises(errors.IntegrityError, match="not numbered"):
                 bed.store.commit_upload(opened, wrong)
 
+    @pytest.mark.failure("B1", "B2")
     @pytest.mark.parametrize("damage", ALL)
     def test_damage_after_the_commit_is_refused_by_a_reader(self, bed: StoreBed, damage: str) -> None:
         pieces = make_pieces()
@@ -94,6 +99,7 @@ class DamagePromises:
             agent_side.download(bed.store, ARTIFACT, parts, whole)
         assert caught.value.kind == "integrity"
 
+    @pytest.mark.failure("B1")
     def test_part_lost_after_the_commit_is_noticed(self, bed: StoreBed) -> None:
         require(bed, "pieces")
         store_artifact(bed.store, ARTIFACT, b"x" * (2 * PART_BYTES))

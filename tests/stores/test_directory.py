@@ -213,6 +213,7 @@ def test_file_where_a_folder_should_be_is_named(bed: DirectoryBed) -> None:
     assert "is a file" in caught.value.hint
 
 
+@pytest.mark.failure("E3")
 def test_of_two_that_write_one_name_one_wins(bed: DirectoryBed) -> None:
     outcomes: list[str] = []
     barrier = threading.Barrier(8)
@@ -234,6 +235,7 @@ def test_of_two_that_write_one_name_one_wins(bed: DirectoryBed) -> None:
     assert bed.everything() == ["shop", "shop/x", "shop/x/manifest.json"]
 
 
+@pytest.mark.failure("E3")
 def test_of_two_that_commit_one_upload_one_wins(bed: DirectoryBed) -> None:
     opened, parts = upload(bed.store, ARTIFACT, make_pieces())
     outcomes: list[str] = []

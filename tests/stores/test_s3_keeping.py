@@ -44,6 +44,7 @@ def test_other_records_are_not_locked(locking_bed: S3Bed) -> None:
     assert list(store.list_objects("")) == []
 
 
+@pytest.mark.failure("B9")
 def test_locked_folder_is_refused_as_a_whole(locking_bed: S3Bed) -> None:
     store = locking_bed.open(object_lock=lock())
     store_artifact(store, ARTIFACT, b"x")
@@ -68,6 +69,7 @@ def test_folder_goes_with_every_version_when_its_lock_has_ended(locking_bed: S3B
     assert locking_bed.everything() == []
 
 
+@pytest.mark.failure("B9")
 def test_whoever_has_the_credentials_can_hide_a_locked_artifact_but_not_destroy_it(locking_bed: S3Bed) -> None:
     store = locking_bed.open(object_lock=lock())
     pieces = make_pieces()

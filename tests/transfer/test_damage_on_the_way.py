@@ -44,6 +44,7 @@ def part_of(place: Place, number: int) -> str:
     return f"dump/{number:08d}" if place.shares_parts else f"partNumber={number}&"
 
 
+@pytest.mark.failure("B2")
 @pytest.mark.parametrize("way", [carrier.send, carrier.copy])
 def test_a_byte_flipped_on_the_way_up_is_refused_by_the_store_and_sent_again(
     place: Place, proxy: FaultProxy, source: pathlib.Path, way: carrier.Sender
@@ -55,6 +56,7 @@ def test_a_byte_flipped_on_the_way_up_is_refused_by_the_store_and_sent_again(
     assert carrier.read_back(place.direct, KEY) == described.sha256 == carrier.sha256(source.read_bytes())
 
 
+@pytest.mark.failure("B2")
 def test_a_way_up_that_damages_a_part_each_time_is_an_error_that_names_it(
     place: Place, proxy: FaultProxy, source: pathlib.Path
 ) -> None:
@@ -84,6 +86,7 @@ def test_what_comes_down_wrong_or_not_at_all_is_fetched_anew(
     assert target.read_bytes() == source.read_bytes()
 
 
+@pytest.mark.failure("B1", "B2")
 def test_what_comes_down_wrong_each_time_is_an_error_that_names_the_part(
     place: Place, proxy: FaultProxy, source: pathlib.Path
 ) -> None:
