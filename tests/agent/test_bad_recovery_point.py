@@ -47,6 +47,7 @@ def load(result: dict[str, Any], server: DatabaseServer, objects: ObjectServer, 
     return agent_client.run(restore_job(result, objects, keys, server.tools, server.admin))
 
 
+@pytest.mark.failure("B2")
 def test_a_flipped_byte(restore: Restore, sealed: dict[str, Any], objects: ObjectServer) -> None:
     part = objects.parts[DUMP][3]
     objects.parts[DUMP][3] = part[:5] + bytes([part[5] ^ 1]) + part[6:]
@@ -54,6 +55,7 @@ def test_a_flipped_byte(restore: Restore, sealed: dict[str, Any], objects: Objec
         restore(sealed)
 
 
+@pytest.mark.failure("B1")
 def test_a_truncated_object(restore: Restore, sealed: dict[str, Any], objects: ObjectServer) -> None:
     last = max(objects.parts[DUMP])
     objects.parts[DUMP][last] = objects.parts[DUMP][last][:-1]
@@ -61,6 +63,7 @@ def test_a_truncated_object(restore: Restore, sealed: dict[str, Any], objects: O
         restore(sealed)
 
 
+@pytest.mark.failure("B1")
 def test_a_missing_object(mariadb_source: DatabaseServer, sealed: dict[str, Any], objects: ObjectServer, keys: Keys) -> None:
     job = restore_job(sealed, objects, keys, mariadb_source.tools, mariadb_source.admin)
     del objects.parts[DUMP]
@@ -68,6 +71,7 @@ def test_a_missing_object(mariadb_source: DatabaseServer, sealed: dict[str, Any]
         agent_client.run(job)
 
 
+@pytest.mark.failure("B4")
 def test_the_session_key_of_another_artifact(restore: Restore, sealed: dict[str, Any]) -> None:
     other = "9:" + "0123456789ABCDEF" * 4
     with pytest.raises(errors.IntegrityError, match=f"gpg: {DUMP}: can't decrypt") as caught:
@@ -75,6 +79,7 @@ def test_the_session_key_of_another_artifact(restore: Restore, sealed: dict[str,
     assert other[2:] not in str(caught.value)
 
 
+@pytest.mark.failure("B2", "B4")
 def test_ciphertext_that_was_changed_together_with_its_checksums(restore: Restore, objects: ObjectServer, keys: Keys) -> None:
     seal(PLAIN, objects, keys)
     whole = bytearray(objects.whole(DUMP))
@@ -84,11 +89,13 @@ def test_ciphertext_that_was_changed_together_with_its_checksums(restore: Restor
         restore(store(bytes(whole), PLAIN, objects))
 
 
+@pytest.mark.failure("B2")
 def test_a_stream_that_does_not_decompress(restore: Restore, objects: ObjectServer, keys: Keys) -> None:
     with pytest.raises(errors.IntegrityError, match=f"zstd: {DUMP}: can't decompress"):
         restore(seal_raw(b"not what zstd wrote" * 100, PLAIN, objects, keys))
 
 
+@pytest.mark.failure("A3")
 def test_a_stream_without_its_end_marker(restore: Restore, objects: ObjectServer, keys: Keys) -> None:
     with pytest.raises(errors.IntegrityError, match="does not end with '-- Dump completed'"):
         restore(seal(PLAIN.partition(b"-- Dump")[0], objects, keys))
@@ -101,11 +108,13 @@ def test_a_stream_that_is_another_than_the_one_that_was_dumped(restore: Restore,
         restore(sealed, plain_bytes=7)
 
 
+@pytest.mark.failure("B1")
 def test_parts_that_do_not_make_up_the_whole(restore: Restore, sealed: dict[str, Any]) -> None:
     with pytest.raises(errors.IntegrityError, match="do not make up the whole"):
         restore(sealed, sha256=hashlib.sha256(b"another").hexdigest())
 
 
+@pytest.mark.failure("C4")
 def test_a_statement_that_the_server_refuses(mariadb_source: DatabaseServer, objects: ObjectServer, keys: Keys) -> None:
     with pytest.raises(errors.LoadError) as caught:
         load(seal(b"SELECT 1;\nSELEC 2;\n" + PLAIN, objects, keys), mariadb_source, objects, keys)
@@ -113,6 +122,7 @@ def test_a_statement_that_the_server_refuses(mariadb_source: DatabaseServer, obj
     assert caught.value.verdict == "refuted"
 
 
+@pytest.mark.failure("C5")
 def test_a_target_without_space(source: DatabaseServer, objects: ObjectServer, keys: Keys) -> None:
     schema = source.fresh_schema()
     sql = f"USE `{schema}`; SET max_heap_table_size = 16384; CREATE TABLE t (x CHAR(255)) ENGINE=MEMORY"
@@ -136,6 +146,7 @@ def test_a_target_that_is_not_there(mariadb_source: DatabaseServer, objects: Obj
         agent_client.run(restore_job(result, objects, keys, mariadb_source.tools, target))  # type: ignore[arg-type] # a copy
 
 
+@pytest.mark.failure("B4")
 def test_a_damaged_part_wins_over_the_statement_that_the_server_refuses_for_it(
     mariadb_source: DatabaseServer, objects: ObjectServer, keys: Keys
 ) -> None:

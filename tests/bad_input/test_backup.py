@@ -42,12 +42,14 @@ def refuse(files: FleetFiles, swift: Swift, *words: str, **variables: str) -> st
     return done.stderr
 
 
+@pytest.mark.failure("A1", "A15")
 def test_wrong_password(files: FleetFiles, swift: Swift) -> None:
     files.connections["source"]["password"] = "not-the-password"
     files.write()
     refuse(files, swift, "access denied", "proven")
 
 
+@pytest.mark.failure("A1")
 def test_source_unreachable(files: FleetFiles, swift: Swift, closed_port: int) -> None:
     files.connections["source"]["port"] = closed_port
     files.write()
@@ -60,6 +62,7 @@ def test_unknown_schema(files: FleetFiles, swift: Swift) -> None:
     refuse(files, swift, "no_such_schema")
 
 
+@pytest.mark.failure("A6")
 @pytest.mark.parametrize("privilege", ["TRIGGER", "EVENT", "SHOW VIEW"])
 def test_an_account_that_would_miss_objects(files: FleetFiles, swift: Swift, source: DatabaseServer, privilege: str) -> None:
     """The dump tools leave out triggers that the account may not see, and exit with 0."""
@@ -97,12 +100,14 @@ def test_unknown_connection(files: FleetFiles, swift: Swift) -> None:
     refuse(files, swift, "nobody_knows")
 
 
+@pytest.mark.failure("B3")
 def test_missing_key(files: FleetFiles, swift: Swift) -> None:
     files.document["gnupg"]["recipients"] = ["nobody@proven.invalid"]
     files.write()
     refuse(files, swift, "nobody@proven.invalid")
 
 
+@pytest.mark.failure("B3")
 def test_expired_key(files: FleetFiles, swift: Swift, new_home: NewHome) -> None:
     home = new_home()
     expired = home.new_key("old@proven.invalid", at="20200101T000000", expires="1y")
@@ -110,6 +115,7 @@ def test_expired_key(files: FleetFiles, swift: Swift, new_home: NewHome) -> None
     refuse(files, swift, "expired")
 
 
+@pytest.mark.failure("B3")
 def test_untrusted_key(files: FleetFiles, swift: Swift, new_home: NewHome) -> None:
     home, elsewhere = new_home(), new_home()
     stranger = elsewhere.new_key("stranger@proven.invalid")
@@ -151,6 +157,7 @@ def test_store_is_full(files: FleetFiles, start_swift: Callable[..., Swift]) -> 
     nothing_runs(files)
 
 
+@pytest.mark.failure("B1")
 def test_quota_is_used_up_in_the_middle(files: FleetFiles, swift: Swift) -> None:
     """The store takes records, but not the parts: what was sent is removed again."""
     swift.raw().put_container(f"{files.container}_segments", {"X-Container-Meta-Quota-Bytes": "1000"})
@@ -161,6 +168,7 @@ def test_missing_tool(files: FleetFiles, swift: Swift, tmp_path: pathlib.Path) -
     refuse(files, swift, "zstd", "install", PATH=path_without("zstd", tmp_path))
 
 
+@pytest.mark.failure("A16")
 def test_dump_tool_older_than_the_server(
     files: FleetFiles, swift: Swift, source: DatabaseServer, tmp_path: pathlib.Path
 ) -> None:

@@ -36,6 +36,7 @@ def leave_unproven(files: FleetFiles, *words: str, **variables: str) -> None:
     nothing_runs(files)
 
 
+@pytest.mark.failure("C5")
 def test_no_space_for_the_sandbox(files: FleetFiles) -> None:
     files.document["sandboxes"]["local"]["space_factor"] = 1e12
     files.write()
