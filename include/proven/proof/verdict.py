@@ -81,11 +81,15 @@ class Verdict(Record):
     finished_at: datetime.datetime
     snapshot_at: datetime.datetime | None
     data_age_seconds: float | None
-    """`started_at` minus `snapshot_at`: how much would have been lost, had the source died when the drill began."""
+    """`started_at` minus `Manifest.data_as_of`: how much would have been lost, had the source died when the drill began."""
     measured_rto_seconds: float | None
     """Build and restore, without the scheduler's gaps between them; None if the restore was not reached."""
     not_covered: list[str] = []
     """What this drill did not look at, each as a sentence."""
+    warnings: list[str] = []
+    """What should be looked at although it refutes nothing, each as a sentence: missed objectives, checks that only warn."""
+    recovery: list[Stage] = []
+    """What the time went to (`recovery.measure_parts`): build, restore with its download and load, checks."""
     triggered_by: str = ""
     """Who or what asked: `cli:alice`, a DAG run id."""
     usage: Usage | None = None
