@@ -48,7 +48,7 @@ class Drilled:
 
 @pytest.fixture(scope="session")
 def drilled(tmp_path_factory: pytest.TempPathFactory, mariadb_source: DatabaseServer, gpg_home: DemoKeys) -> Iterator[Drilled]:
-    """Take three backups and drill each: the second against what the first had seen, the third with its manifest changed."""
+    """Drill two backups, the second against what the first had seen, and a forged manifest that claims to be a third."""
     folder = tmp_path_factory.mktemp("reports")
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(dir="/var/tmp") as place:
         pathlib.Path(place).chmod(0o711)
@@ -63,10 +63,8 @@ def drilled(tmp_path_factory: pytest.TempPathFactory, mariadb_source: DatabaseSe
         store = folder / "disk" / "backups"
         pretend(installation, second.model_copy(update={"fingerprint": first.fingerprint, "inventory": first.inventory}), store)
         refuted = try_it(installation, second)
-        third = backup.take_backup(installation, "shop", backup.new_id()).manifest
-        manifest = store / "shop" / third.recovery_point / "manifest.json"
-        manifest.write_bytes(manifest.read_bytes().replace(b'"kind": "full"', b'"kind": "snapshot"'))
-        untrusted = try_it(installation, third)
+        forged = forge(second, store)
+        untrusted = try_it(installation, second.model_copy(update={"recovery_point": forged}))
         yield Drilled(files, installation, proven, refuted, untrusted, store)
 
 
@@ -115,3 +113,14 @@ def pretend(installation: Installation, manifest: Manifest, store: pathlib.Path)
     content = manifest.model_dump_json(indent=2).encode() + b"\n"
     path.write_bytes(content)
     path.with_name("manifest.json.asc").write_bytes(installation.keyring.sign(content))
+
+
+def forge(manifest: Manifest, store: pathlib.Path) -> str:
+    """Put a recovery point into the store that nobody has taken, with the signature of another, and return its id."""
+    forged = ids.new_recovery_point()
+    genuine = store / "shop" / manifest.recovery_point
+    (store / "shop" / forged).mkdir()
+    content = (genuine / "manifest.json").read_bytes().replace(manifest.recovery_point.encode(), forged.encode())
+    (store / "shop" / forged / "manifest.json").write_bytes(content)
+    (store / "shop" / forged / "manifest.json.asc").write_bytes((genuine / "manifest.json.asc").read_bytes())
+    return forged

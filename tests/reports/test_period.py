@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 
 import pytest
 
@@ -55,8 +54,8 @@ def test_what_can_not_be_trusted_is_named(document: PeriodDocument, drilled: Dri
 def test_the_document_is_sound_and_names_every_drill(document: PeriodDocument, drilled: Drilled) -> None:
     seen = read(html.render_period(document)).text
     for verdict in (drilled.proven, drilled.refuted, drilled.untrusted):
-        assert {verdict.drill, verdict.recovery_point} <= set(re.split(r"[\s,]+", seen))
-        assert verdict.reason in seen
+        for text in (verdict.drill, verdict.recovery_point, verdict.reason):
+            assert text in seen
     for text in ("never drilled", "shop & team", "A.8.13", "A1.3", "by hand only"):
         assert text in seen
 

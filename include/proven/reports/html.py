@@ -20,7 +20,7 @@ from include.proven.reports.timeline import days
 TITLES = {"proven": "Proven", "refuted": "Refuted", "unproven": "Unproven"}
 MEANING = {
     "proven": "It was restored on a throwaway server, and whatever this drill asks of the copy was answered as it must be.",
-    "refuted": "Do not rely on this recovery point: what was seen shows that it is not what it should be.",
+    "refuted": "It was tried, and what was seen shows that it is not what it should be.",
     "unproven": "It could not be tried to the end: nothing is shown for this recovery point, and nothing against it.",
 }
 MARKS = {"pass": "✓", "fail": "✗", "could-not-run": "?", "proven": "✓", "refuted": "✗", "unproven": "?"}
