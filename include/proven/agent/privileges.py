@@ -24,6 +24,10 @@ ROLES = {
 }
 
 
+class NotAllowedError(AgentError):
+    """The account may not do it, and there may be another way."""
+
+
 def require(session: Session, flavour: str, schemas: list[str]) -> None:
     """Raise AgentError (source), with the GRANT to type, if the account could miss objects of one of the schemas."""
     for schema in sorted({*schemas} - {CANARY_SCHEMA}):

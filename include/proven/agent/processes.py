@@ -97,6 +97,10 @@ class Process:
                 _running.discard(self)
         return status
 
+    def runs(self) -> bool:
+        """Say whether it has not ended yet."""
+        return self._popen.poll() is None
+
     def kill(self) -> None:
         """Kill it at once, if it still runs."""
         if self._popen.poll() is None:
@@ -140,16 +144,19 @@ def start(
     stdout: Stream = subprocess.DEVNULL,
     pass_fds: Sequence[int] = (),
     secrets: Iterable[str] = (),
+    by_lines: bool = False,
 ) -> Process:
     """Given an argv without any secret, start the tool and return it.
 
-    The program is looked up in the directories of `path`, then on PATH. `secrets` are stripped from its last words.
-    Raise AgentError (tool) if it is missing.
+    The program is looked up in the directories of `path`, then on PATH. `secrets` are stripped from its last words. With
+    `by_lines` it writes each line when it has it, where `stdbuf` is installed. Raise AgentError (tool) if it is missing.
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("tools are started from the main thread only")
     whole = [find_program(argv[0], path), *argv[1:]]
-    guarded = [find_program("setpriv", ()), "--pdeathsig", "KILL", "--", *whole]
+    stdbuf = shutil.which("stdbuf") if by_lines else None
+    prefix = [stdbuf, "-oL"] if stdbuf else []
+    guarded = [find_program("setpriv", ()), "--pdeathsig", "KILL", "--", *prefix, *whole]
     with _starting:
         if _stopped:
             raise AgentError("stopped", f"{argv[0]}: not started, the agent is being stopped")

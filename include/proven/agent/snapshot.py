@@ -1,75 +1,149 @@
 """Opens one moment of the source for two readers: the dump tool, and the session that takes the fingerprint.
 
-A short global read lock holds writers back until both have opened their snapshots; then both read at leisure. The lock is
-held for about as long as the dump tool takes to connect, and never longer than `lock_seconds`.
+A short global lock holds writers back until both have opened their snapshots; then both read at leisure (`moment.py`). The lock
+is held for about as long as the dump tool takes to connect, and never longer than `lock_seconds`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import math
+import re
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from . import explain
 from .client import Session
 from .errors import AgentError
+from .privileges import NotAllowedError
+
+VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+FIRST_BACKUP_STAGE = (10, 4, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """One way to hold every writer back: what takes it, and what gives it up."""
+
+    name: str
+    """As `manifest.Lock` has it."""
+    writes: tuple[str, ...]
+    """Holds back who would write to tables that are in no snapshot: from here on these can be locked one by one."""
+    commits: tuple[str, ...]
+    """Holds back the others, too, if `writes` has not."""
+    release: str
+
+
+READ_LOCK = Kind("read lock", ("FLUSH TABLES WITH READ LOCK",), (), "UNLOCK TABLES")
+BACKUP_STAGE = Kind(
+    "backup stage",
+    # Stage by stage, though the last alone would do: a session that was cut meanwhile goes no further.
+    ("BACKUP STAGE START", "BACKUP STAGE FLUSH", "BACKUP STAGE BLOCK_DDL"),
+    ("BACKUP STAGE BLOCK_COMMIT",),
+    "BACKUP STAGE END",
+)
+"""Holds back commits and closes no table, so that no long query holds it up."""
+NOT_LOCKED: dict[str, Any] = {"kind": "none", "waited_seconds": 0.0, "held_seconds": 0.0}
+
+
+def choose_kind(server: dict[str, Any]) -> Kind:
+    """Return the lightest lock that the server (`server.describe`) has."""
+    version = VERSION.search(server["version"].replace("5.5.5-", "", 1))
+    known = tuple(int(number) for number in version.groups()) if version else (0,)
+    return BACKUP_STAGE if server["flavour"] == "mariadb" and known >= FIRST_BACKUP_STAGE else READ_LOCK
 
 
 class Lock:
-    """The global read lock of one session. A timer cuts it when the time is over, so that writers never wait longer."""
+    """The global lock of one session. A timer cuts it when the time is over, so that writers never wait longer."""
 
-    def __init__(self, session: Session, seconds: float) -> None:
+    def __init__(self, session: Session, seconds: float, kind: Kind) -> None:
         self._granted = self._released = 0.0
-        self._session = session
+        self.session = session
         self._limit = seconds
+        self._kind = kind
         self._asked = 0.0
         self._overran = False
         self._timer = threading.Timer(seconds, self._cut)
         self._timer.daemon = True
 
-    def take(self) -> None:
-        """Take the lock. Raise AgentError (source) if that takes too long: then nothing is locked."""
+    @property
+    def seconds_left(self) -> float:
+        """How long it may still be held."""
+        return max(0.0, self._asked + self._limit - time.monotonic())
+
+    def take(self, lock_tables: Callable[[float], None]) -> None:
+        """Take the lock. On the way `lock_tables`, given the seconds that are left, locks the tables that are in no snapshot.
+
+        Not before: a writer that waits for such a table would hold up the global lock. Not after: who writes to an Aria table
+        waits for its commit with the table in its hands. Raise AgentError (source) if it takes too long, NotAllowedError if the
+        account may not: then nothing is locked.
+        """
         # Cutting the session is not enough while the server waits for others: it would notice later.
-        self._session.execute(f"SET SESSION lock_wait_timeout = {max(1, math.ceil(self._limit))}")
+        self.session.execute(f"SET SESSION lock_wait_timeout = {max(1, math.ceil(self._limit))}")
         self._asked = time.monotonic()
         self._timer.start()
-        self._execute("FLUSH TABLES WITH READ LOCK", "could not be taken")
+        for statement in self._kind.writes:
+            self._execute(statement, "could not be taken")
+        lock_tables(self.seconds_left)
+        for statement in self._kind.commits:
+            self._execute(statement, "could not be taken")
         self._granted = time.monotonic()
 
     def release(self, marker: MarkerWatch) -> None:
         """Let the writers go on as soon as the dump has its snapshot. Raise AgentError (source) if it has none in time."""
-        ended_or_seen = marker.wait(self._asked + self._limit - time.monotonic())
-        if not ended_or_seen:
+        if not marker.wait(self.seconds_left):
             self._cut()
         self._timer.cancel()
-        self._execute("UNLOCK TABLES", "was held until then, and the dump had no snapshot yet")
+        self._execute(self._kind.release, "was held until then, and the dump had no snapshot yet")
         self._released = time.monotonic()
-        self._session.close()
+        self.session.close()
 
     def describe(self) -> dict[str, Any]:
         """Return the lock that has fallen as `manifest.Lock` has it. While it is waited for, writers may wait behind it."""
         return {
-            "kind": "read lock",
+            "kind": self._kind.name,
             "waited_seconds": round(self._granted - self._asked, 3),
             "held_seconds": round(self._released - self._granted, 3),
         }
 
+    def cut(self) -> None:
+        """Let the writers go on at once, whatever else goes on."""
+        self._timer.cancel()
+        self.session.kill()
+
     def _execute(self, statement: str, what: str) -> None:
         try:
-            self._session.execute(statement)
+            self.session.execute(statement)
         except AgentError as error:
-            if not self._overran and explain.error_code(error.detail) not in explain.WAITED:
-                raise
-            hint = "Find what holds it up (SHOW PROCESSLIST: long queries, DDL), or raise `lock_time_limit` in the fleet file."
-            what = f"the read lock {what}, within {self._limit:g} s; nothing is locked any more"
-            raise AgentError("source", what, detail=error.detail, hint=hint) from None
+            code = explain.error_code(error.detail)
+            if self._overran or code in explain.WAITED:
+                raise self._overrun(error, what) from None
+            # Amazon's servers answer 1045, as they would to a wrong password.
+            if code in explain.MISSING_PRIVILEGE | explain.DENIED:
+                raise self._not_allowed(error) from None
+            raise
+
+    def _overrun(self, error: AgentError, what: str) -> AgentError:
+        hint = "Find what holds it up (SHOW PROCESSLIST: long queries, DDL), or raise `lock_time_limit` in the fleet file."
+        what = f"the read lock {what}, within {self._limit:g} s; nothing is locked any more"
+        return AgentError("source", what, detail=error.detail, hint=hint)
+
+    def _not_allowed(self, error: AgentError) -> NotAllowedError:
+        self._timer.cancel()
+        user = self.session.endpoint["user"]
+        hint = (
+            f"Run GRANT RELOAD ON *.* TO that account ({user}), or set `lock: if-allowed` for this database: then tables that"
+            " are written while the snapshots open are not proven."
+        )
+        return NotAllowedError("source", f"account {user} may not take the read lock", detail=error.detail, hint=hint)
 
     def _cut(self) -> None:
         self._overran = True
-        self._session.kill()
+        self.session.kill()
 
 
 def open_snapshot(session: Session) -> str:
@@ -85,6 +159,7 @@ class MarkerWatch:
 
     def __init__(self, marker: str) -> None:
         self.found = False
+        self.ended = threading.Event()
         self._marker = marker.encode()
         self._carry = b""
         self._known = threading.Event()
@@ -94,6 +169,7 @@ class MarkerWatch:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._known.set()
+        self.ended.set()
 
     def see(self, data: memoryview) -> None:
         """Take in the next piece of the stream."""
@@ -105,6 +181,6 @@ class MarkerWatch:
             self.found = True
             self._known.set()
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float | None) -> bool:
         """Wait until the text has gone by or the stream has ended; return False if neither has happened after `seconds`."""
-        return self._known.wait(max(0.0, seconds))
+        return self._known.wait(seconds)
