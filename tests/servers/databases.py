@@ -73,14 +73,14 @@ def run_tool(
 
 
 def start_source(
-    flavour: str, directory: pathlib.Path, path: Sequence[pathlib.Path], address: str = LOOPBACK
+    flavour: str, directory: pathlib.Path, path: Sequence[pathlib.Path], address: str = LOOPBACK, options: Sequence[str] = ()
 ) -> DatabaseServer:
     """Start a source in `directory` on a port of the loopback (MySQL's accounts need TLS there), or of another address of this
-    machine, with the backup account."""
+    machine, with the backup account. `options` are more of the server's."""
     chosen = engine(flavour)
     port = servers.choose_port()
-    options = ["--event-scheduler=OFF", *(["--auto-generate-certs=ON"] if flavour == "mysql" else [])]
-    process = servers.ServerProcess(chosen, directory, tools=path, options=options, port=port, address=address)
+    given = ["--event-scheduler=OFF", *(["--auto-generate-certs=ON"] if flavour == "mysql" else []), *options]
+    process = servers.ServerProcess(chosen, directory, tools=path, options=given, port=port, address=address)
     process.prepare()
     process.start()
     socket, password = str(process.socket), secrets.token_hex(12)
@@ -89,17 +89,19 @@ def start_source(
     tools = cast(Tools, vars(chosen.tools()) | {"path": [str(folder) for folder in path]})
     server = DatabaseServer(flavour, "", endpoint, admin, tools, list(path), process)
     server.version = server.sql("SELECT VERSION()")[0][0]
-    server.sql(f"CREATE USER proven@'{address}' IDENTIFIED BY '{password}';" + backup_grants(f"proven@'{address}'"))
+    server.sql(f"CREATE USER proven@'{address}' IDENTIFIED BY '{password}';" + backup_grants(f"proven@'{address}'", flavour))
     return server
 
 
-def run_source(flavour: str, path: Sequence[pathlib.Path], address: str = LOOPBACK) -> Iterator[DatabaseServer]:
+def run_source(
+    flavour: str, path: Sequence[pathlib.Path], address: str = LOOPBACK, options: Sequence[str] = ()
+) -> Iterator[DatabaseServer]:
     """Yield a source that runs in a directory which its unprivileged user can enter; stop and remove it afterwards."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="proven-test-", dir="/var/tmp"))
     directory.chmod(0o711)
     server = None
     try:
-        server = start_source(flavour, directory / "s", path, address)
+        server = start_source(flavour, directory / "s", path, address, options)
         yield server
     finally:
         if server is not None:

@@ -14,6 +14,7 @@ NOT_A_SCHEMA = "#mysql50#"
 """How a server lists a directory that it did not make, such as `lost+found`."""
 
 SETTINGS = (
+    "activate_all_roles_on_login",
     "character_set_server",
     "collation_server",
     "default_collation_for_utf8mb4",
@@ -23,6 +24,7 @@ SETTINGS = (
     "innodb_page_size",
     "innodb_strict_mode",
     "lower_case_table_names",
+    "mandatory_roles",
     "max_allowed_packet",
     "old_mode",
     "partial_revokes",
@@ -50,6 +52,17 @@ def describe(session: Session) -> dict[str, Any]:
         "hostname": found["hostname"],
         "settings": {name: found[name] for name in SETTINGS if name in found},
     }
+
+
+def require_known(described: dict[str, Any], servers: list[str]) -> None:
+    """Raise AgentError (source) if identities are given and the server, as `describe` has it, has none of them."""
+    if servers and described["identity"] not in servers:
+        raise AgentError(
+            "source",
+            f"the connection leads to another server: {described['identity']} on host {described['hostname']}",
+            detail=f"`servers` in the fleet file: {', '.join(servers)}",
+            hint="Correct the connection (is it staging's, another tenant's?). If the database has moved, add it to `servers`.",
+        )
 
 
 def choose_schemas(session: Session, wanted: list[str] | None, canary: bool) -> list[str]:
