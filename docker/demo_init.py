@@ -23,7 +23,7 @@ def main() -> None:
     # mariadb-install-db also lets root in from 127.0.0.1, ::1 and the host's name, without a password.
     run_sql(b"DELETE FROM mysql.global_priv WHERE User = 'root' AND Host <> 'localhost'; FLUSH PRIVILEGES;")
     account = f"CREATE USER IF NOT EXISTS {ACCOUNT};\nALTER USER {ACCOUNT} IDENTIFIED BY '{password}';\n"
-    run_sql((account + backup_grants(ACCOUNT)).encode())
+    run_sql((account + backup_grants(ACCOUNT, "mariadb")).encode())
     if not (SOURCE / "loaded").exists():
         load_shop(int(os.environ["PROVEN_DEMO_MEGABYTES"]))
         (SOURCE / "loaded").touch()

@@ -12,6 +12,7 @@ import pytest
 
 from include.proven.cli.commands import ALL
 from include.proven.cli.main import build_parser
+from include.proven.engines import ENGINES
 from include.proven.engines.grants import PRIVILEGES, backup_grants
 from include.proven.proof.verdict import EXIT_STATUS
 
@@ -68,8 +69,9 @@ def test_every_command_is_in_the_readme() -> None:
 
 def test_the_readme_quotes_the_grants_of_the_backup_account() -> None:
     assert len(PRIVILEGES) > 3
-    for statement in backup_grants("'proven'@'10.0.0.%'").splitlines():
-        assert statement in README
+    for flavour in ENGINES:
+        for statement in backup_grants("'proven'@'10.0.0.%'", flavour).splitlines():
+            assert statement in README
 
 
 def test_the_readme_tells_the_exit_statuses() -> None:

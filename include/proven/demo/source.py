@@ -107,5 +107,5 @@ class DemoSource:
             "DELETE FROM mysql.global_priv WHERE User = 'root' AND Host <> 'localhost';\n"
             "DELETE FROM mysql.proxies_priv WHERE User = 'root' AND Host <> 'localhost';\nFLUSH PRIVILEGES;\n"
         )
-        sql = statements + backup_grants(BACKUP_ACCOUNT)
+        sql = statements + backup_grants(BACKUP_ACCOUNT, self._server.engine.flavour)
         self.load(lambda out: out.write(sql.encode()))

@@ -5,18 +5,28 @@
 | SELECT | data, stored routines' bodies, accounts and their grants (these lie in the schema `mysql`) |
 | SHOW VIEW, EVENT | definitions of views and events |
 | TRIGGER | triggers; without it the dump tools leave them out *silently* |
-| RELOAD | the short read lock under which dump and fingerprint open the same snapshot |
+| RELOAD | the short lock under which dump and fingerprint open the same snapshot; not needed with `lock: if-allowed` |
+| LOCK TABLES | MyISAM, Aria and the like, where there are any; not needed with `non_transactional: report` |
+| REPLICA MONITOR (MariaDB) | whether the source is a replica, and a stale one; without it, verdicts say so |
+| REPLICATION CLIENT (MySQL) | file and offset of the binary log in the manifest; without it, the GTID alone |
 | ALL on `proven_canary` | the row that is written before each backup (not needed with `canary: false`) |
 """
 
 from __future__ import annotations
 
-PRIVILEGES = ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT", "RELOAD")
+PRIVILEGES = ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT", "RELOAD", "LOCK TABLES")
 """Global privileges of the backup account; the same for both flavours."""
+
+REPLICATION = {"mariadb": "REPLICA MONITOR", "mysql": "REPLICATION CLIENT"}
+"""Recommended: what tells of replication and the binary log, by flavour."""
 
 CANARY_SCHEMA = "proven_canary"
 
 
-def backup_grants(account: str) -> str:
+def backup_grants(account: str, flavour: str) -> str:
     """Return the SQL that gives `account` (such as `proven@'10.0.0.%'`, which exists) what a backup needs."""
-    return f"GRANT {', '.join(PRIVILEGES)} ON *.* TO {account};\nGRANT ALL ON `{CANARY_SCHEMA}`.* TO {account};\n"
+    return (
+        f"GRANT {', '.join(PRIVILEGES)} ON *.* TO {account};\n"
+        f"GRANT ALL ON `{CANARY_SCHEMA}`.* TO {account};\n"
+        f"GRANT {REPLICATION[flavour]} ON *.* TO {account};\n"
+    )
