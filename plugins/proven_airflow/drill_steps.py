@@ -44,8 +44,8 @@ def wire_drill(time_limit: datetime.timedelta, pool: str = DEFAULT_POOL) -> None
     concluded = verdict()
     destroyed = destroy().as_teardown(on_failure_fail_dagrun=True)
     reported = report()
-    for made in (concluded, reported):
-        made.operator.operator_extra_links = (reporting.ReportLink(),)
+    for operator, _ in (*concluded.iter_references(), *reported.iter_references()):
+        operator.operator_extra_links = (reporting.ReportLink(),)
     chosen >> [built, listed]
     built >> restored >> [checked, asked] >> concluded >> [resolve_pages(), reported, destroyed]
 

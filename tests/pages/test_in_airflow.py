@@ -130,6 +130,15 @@ def test_nothing_is_shown_to_whoever_is_not_logged_in(web: str, path: str) -> No
     assert httpx.get(f"{web}/proven/runbooks/{path}").status_code == 401
 
 
+def test_a_report_is_shown_to_whoever_is_logged_in_if_there_is_one(web: str, airflow: home.LocalAirflow) -> None:
+    path = "/proven/reports/drill__shop/manual__2026-11-21T06:11:19+00:00"
+    assert httpx.get(f"{web}{path}").status_code == 401
+    with log_in(airflow) as browser:
+        answer = browser.get(path)
+    assert answer.status_code == 404
+    assert "has left no report" in answer.text
+
+
 @pytest.mark.parametrize("path", ["no-such-kind", "..%2F..%2Ffleet.yaml", "backup-failed.md"])
 def test_only_runbooks_are_shown(web: str, airflow: home.LocalAirflow, path: str) -> None:
     with log_in(airflow) as browser:

@@ -42,7 +42,7 @@ class StrictReader(html.parser.HTMLParser):
             self.faults.append(f"<{tag}> has no place in a report")
         if tag not in VOID:
             self._open.append(tag)
-        self.ids += [values["id"]] if values.get("id") else []
+        self.ids += [name for name in [values.get("id")] if name]
         self.wanted += (values.get("aria-labelledby") or "").split()
         self._look_at_links(tag, values)
         self._count(tag, values)

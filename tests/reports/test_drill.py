@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.proven.proof.verdict import Check, Verdict
-from include.proven.reports import gathering, html
+from include.proven.reports import gathering, html, measures
 from include.proven.reports.documents import DrillDocument
 from tests.reports.conftest import HOSTILE, Drilled
 from tests.reports.strict import read
@@ -123,7 +123,7 @@ def test_objectives_are_those_of_the_verdict(drilled: Drilled) -> None:
     drawn = document(drilled, "proven")
     assert drawn.objectives.signed
     assert (drawn.verdict.rpo_seconds, drawn.verdict.rto_seconds) == (26 * 3600, 3600)
-    assert [measure.status for measure in html.measures.measure(drawn)] == ["met", "met"]
+    assert [measure.status for measure in measures.measure(drawn)] == ["met", "met"]
 
 
 @settings(max_examples=60, deadline=None)

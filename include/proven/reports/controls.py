@@ -97,8 +97,8 @@ NOT_ANSWERED = (
     "Who holds the private keys, and how they are kept: whoever holds the signer's can sign what they like.",
     "Whether people and the rest of the system (applications, network, other data) can be recovered too.",
 )
-NOT_BY_ONE = "How often backups are taken and tested: the report of a period says that (`./proven report`)."
-NOT_BY_MANY = "What each single drill has seen: the report of a drill says that (`./proven report DATABASE POINT`)."
+NOT_BY_ONE = "How often backups are taken and tested: the report of a period says that (./proven report)."
+NOT_BY_MANY = "What each single drill has seen: the report of a drill says that (./proven report DATABASE POINT)."
 
 
 def caveat(document: DrillDocument) -> str:

@@ -47,6 +47,7 @@ def print_verdict(console: Console, verdict: Verdict) -> None:
     parts = [head]
     if verdict.hint:
         parts.append(Text(f"HINT: {verdict.hint}"))
+    parts += [Text(f"WARNING: {warning}", style="yellow") for warning in verdict.warnings]
     body = Group(*parts, Text(), _facts(facts.drill(verdict)), Text(), _checks(verdict.checks), *_failed_steps(verdict.steps))
     stages = [stage for step in verdict.steps for stage in step.stages]
     if stages:
