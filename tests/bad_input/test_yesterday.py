@@ -84,7 +84,7 @@ def test_yesterdays_data_in_todays_sandbox_is_refuted(bed: Bed) -> None:
     try:
         drill.build(bed.opened, asked)
         drill.load(bed.opened, dataclasses.replace(asked, recovery_point=bed.yesterday))
-        for name in drill.check_names(bed.opened, asked):
+        for name in ("fingerprint", "canary"):
             with contextlib.suppress(errors.CheckError):
                 drill.check(bed.opened, asked, name)
     finally:
