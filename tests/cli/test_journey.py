@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from include.proven.proof.built_in import BUILT_IN
 from tests.servers.databases import DatabaseServer, run_source
 from tests.servers.fleets import FleetFiles, MakeFleet
 from tests.servers.swift import Swift
@@ -49,9 +50,7 @@ def test_a_backup_is_drilled_to_proven(files: FleetFiles, swift: Swift) -> None:
     verdict = json.loads(drilled.stdout)
     assert verdict["outcome"] == "proven"
     assert verdict["recovery_point"] == manifest["recovery_point"]
-    assert {check["name"]: check["outcome"] for check in verdict["checks"]} == dict.fromkeys(
-        ("fingerprint", "objects", "canary"), "pass"
-    )
+    assert {check["name"]: check["outcome"] for check in verdict["checks"]} == dict.fromkeys(BUILT_IN, "pass")
     assert verdict["measured_rto_seconds"] > 0
     assert verdict["data_age_seconds"] > 0
     assert verdict["usage"]["size"] == "local"

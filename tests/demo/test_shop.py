@@ -5,20 +5,26 @@ from __future__ import annotations
 import hashlib
 import io
 import pathlib
+import re
 from collections.abc import Iterator
 
 import pytest
 
-from include.proven import agent_client
 from include.proven.demo.shop import writer
 from include.proven.errors import SourceError
-from include.proven.proof import checks
-from include.proven.proof.compare import compare_fingerprints, compare_inventories
+from include.proven.proof.compare import compare_fingerprints
+from include.proven.proof.objects import compare_inventories
+from include.proven.proof.user_checks.check import UserCheck
+from include.proven.proof.user_checks.loading import load_checks
+from include.proven.proof.verdict import Check
+from tests.proof.asking import ask, ask_source
 from tests.proof.copies import Pair, take_fingerprint, take_inventory
 from tests.servers.databases import DatabaseServer
 
 SCHEMAS = ["shop", "shop-archive"]
-CHECKS = pathlib.Path(__file__).parents[2] / "include" / "checks" / "shop"
+ROOT = pathlib.Path(__file__).parents[2]
+CHECKS = ROOT / "include" / "checks" / "shop"
+FENCE = re.compile(r"```(sql|yaml)\n(.*?)```", re.DOTALL)
 
 
 DROP = "DROP DATABASE IF EXISTS shop; DROP DATABASE IF EXISTS `shop-archive`"
@@ -85,9 +91,20 @@ def test_accounts_load_twice(pair: Pair, shop: writer.ShopSummary) -> None:
     assert take_inventory(pair.twin, *SCHEMAS)["grants"] == take_inventory(pair.source, *SCHEMAS)["grants"]
 
 
-@pytest.mark.parametrize("check", checks.load_checks(CHECKS), ids=lambda check: check.name)
-def test_every_check_of_the_shop_passes(source: DatabaseServer, shop: writer.ShopSummary, check: checks.UserCheck) -> None:
-    assert ask(source, check) == "pass"
+@pytest.mark.parametrize("check", load_checks(CHECKS), ids=lambda check: check.name)
+def test_every_check_of_the_shop_passes(source: DatabaseServer, shop: writer.ShopSummary, check: UserCheck) -> None:
+    assert answer(source, check).outcome == "pass"
+
+
+def test_every_example_of_the_documentation_passes(
+    source: DatabaseServer, shop: writer.ShopSummary, tmp_path: pathlib.Path
+) -> None:
+    examples = FENCE.findall((ROOT / "docs" / "checks.md").read_text())
+    for number, (kind, text) in enumerate(examples):
+        (tmp_path / f"example{number}.{kind}").write_text(text)
+    found = [answer(source, check) for check in load_checks(tmp_path)]
+    assert [(one.name, one.outcome, one.figure) for one in found if one.outcome != "pass"] == []
+    assert len(found) > len(examples) > 8
 
 
 @pytest.mark.parametrize(
@@ -102,15 +119,15 @@ def test_every_check_of_the_shop_passes(source: DatabaseServer, shop: writer.Sho
 )
 def test_checks_of_the_shop_notice(shop_to_damage: DatabaseServer, damage: str, noticed_by: str | None) -> None:
     shop_to_damage.sql(damage)
-    known = {check.name: check for check in checks.load_checks(CHECKS)}
+    known = {check.name: check for check in load_checks(CHECKS)}
     if noticed_by:
-        assert ask(shop_to_damage, known[noticed_by]) == "fail"
+        assert answer(shop_to_damage, known[noticed_by]).outcome == "fail"
     else:
         with pytest.raises(SourceError, match="references invalid"):
-            ask(shop_to_damage, known["reports open"])
+            answer(shop_to_damage, known["reports open"])
 
 
-def ask(server: DatabaseServer, check: checks.UserCheck) -> str:
-    job = {"protocol": 1, "job": "query", "source": server.admin, "tools": server.tools, "sql": check.sql, "schema": ""}
-    result = agent_client.run({**job, "time_limit": 60.0})
-    return checks.judge(check, result["columns"], result["rows"]).outcome
+def answer(server: DatabaseServer, check: UserCheck) -> Check:
+    """Ask a server, as copy and as source of itself."""
+    there = ask_source(server, check)[check.name] if check.compares_source else None
+    return ask(server, check, there)

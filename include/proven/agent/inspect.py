@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import canary, client, fingerprint, inventory, server, snapshot
+from . import canary, client, fingerprint, inventory, references, server, server_log, snapshot, table_check
 from .context import Context, peak_rss_bytes
 from .protocol import InspectJob
 
 
 def run(job: InspectJob, context: Context) -> dict[str, Any]:
     """Return what `take` names, as `protocol.InspectJob` describes it. Raise AgentError."""
-    with client.Session(job["tools"], job["source"], context.commands) as reader:
+
+    def connect() -> client.Session:
+        return client.Session(job["tools"], job["source"], context.commands)
+
+    with connect() as reader:
         described = server.describe(reader)
         flavour = described["flavour"]
         server.steady(reader, flavour)
@@ -20,8 +24,11 @@ def run(job: InspectJob, context: Context) -> dict[str, Any]:
         looks: dict[str, Callable[[], Any]] = {
             "server": lambda: described,
             "canary": lambda: canary.read(reader),
-            "fingerprint": lambda: fingerprint.compute(reader, flavour, schemas),
+            "fingerprint": lambda: fingerprint.compute(reader, flavour, schemas, like=job["like"]),
             "inventory": lambda: inventory.take(reader, flavour, schemas),
+            "references": lambda: references.look(connect, schemas),
+            "tables": lambda: table_check.check(connect, schemas, job["time_limit"]),
+            "server_log": lambda: server_log.read(job["log"]),
         }
         snapshot.open_snapshot(reader)
         taken = {name: _look(name, looks[name], context) for name in job["take"]}

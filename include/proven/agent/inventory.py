@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 import re
 
-from . import accounts, names, server
+from . import accounts, counters, names, references, server
 from .client import Row, Session
 from .errors import AgentError
 
 Definitions = dict[str, str]
 
-KINDS = ("schemas", "tables", "sequences", "views", "routines", "triggers", "events", "passing_events", "accounts", "grants")
-"""`passing_events` end by themselves: a server drops or disables them when their time is over, before the drill or in it."""
+KINDS = ("schemas", "tables", "sequences", "views", "routines", "triggers", "events", "passing_events", "accounts", "grants",
+         "counters", "broken")  # fmt: skip
+"""`passing_events` end by themselves: a server drops or disables them when their time is over, before the drill or in it.
+`counters` (`counters.py`) are no definitions, and `broken` (`references.py`) says what could not work already."""
 
 AUTO_INCREMENT = re.compile(r" AUTO_INCREMENT=\d+")
 CHARACTER_SET = re.compile(r" CHARACTER SET \w+(?= COLLATE \w)")
@@ -43,13 +45,15 @@ def take(session: Session, flavour: str, schemas: list[str]) -> dict[str, Defini
         name = definition.account.sql
         found["accounts"][name] = hide_secrets(definition.create, name)
         found["grants"][name] = "\n".join(sorted({normalise_grant(grant) for grant in definition.grants}))
+    found["counters"] = counters.read(session, flavour, schemas)
+    found["broken"] = references.find_broken(session, schemas)
     return found
 
 
 def normalise_table(definition: str) -> str:
     """Return a CREATE TABLE without what may differ between equal tables.
 
-    The AUTO_INCREMENT counter moves on outside of every snapshot; the dump has one that is high enough for its rows. Once
+    The AUTO_INCREMENT counter moves on outside of every snapshot: it is one of the `counters`. Once
     loaded from a dump, MySQL names the character set beside every collation, which implies it.
     """
     return CHARACTER_SET.sub("", AUTO_INCREMENT.sub("", definition))

@@ -82,7 +82,7 @@ class BackupJob(TypedDict):
     result's `failed` holds {store: {"kind", "what", "detail", "hint"}} for those. It also holds: server, schemas, snapshot_at
     (ISO 8601, the source's clock in UTC), artifacts (`accounts`, `dump` and `grants`, in the order of loading; shape of
     `manifest.Artifact`), fingerprint, inventory, canary, lock, position, replication, answers (shapes of `manifest.Lock`,
-    `Position`, `Replication` and `Answer`), stages, commands, peak_rss_bytes.
+    `Position`, `Replication` and `Answer`), not_covered, stages, commands, peak_rss_bytes.
     """
 
     protocol: int
@@ -191,8 +191,8 @@ class FetchJob(TypedDict):
 class InspectJob(TypedDict):
     """{"job": "inspect"}: what `take` names of a (restored) database.
 
-    `fingerprint`, `inventory`, `canary`, `server` come in the same shapes as in a backup. The result holds those members and
-    `commands`.
+    `fingerprint`, `inventory`, `canary`, `server` come in the same shapes as in a backup; `references`, `tables`
+    (`table_check.py`) and `server_log` as their modules say. The result holds those members and `commands`.
     """
 
     protocol: int
@@ -205,10 +205,12 @@ class InspectJob(TypedDict):
     """The source's fingerprint: tables that were sampled there are sampled alike. Empty: every row is read."""
     time_limit: float
     """Seconds that CHECK TABLE may take for one table."""
+    log: str
+    """The server's error log on this host; empty where nobody asks for it."""
 
 
 class QueryJob(TypedDict):
-    """{"job": "query"}: run a user check's SQL; the result holds `columns` and `rows` (lists of text or null, at most 100)."""
+    """{"job": "query"}: run a statement; the result holds `columns` and `rows` (lists of text or null, at most 100)."""
 
     protocol: int
     job: str
@@ -216,6 +218,23 @@ class QueryJob(TypedDict):
     tools: Tools
     sql: str
     schema: str
+    time_limit: float
+    """Seconds."""
+
+
+class UserCheckJob(TypedDict):
+    """{"job": "user_check"}: ask a user's check of a sandbox, as an account that may only read.
+
+    The result holds `columns` and `rows` (lists of text or null, at most 100), `count` (of all rows), `reads_table` (whether
+    the server's plan reads any), `commands`.
+    """
+
+    protocol: int
+    job: str
+    source: Endpoint
+    """The account that may do everything: it makes the one that may only read."""
+    tools: Tools
+    sql: str
     time_limit: float
     """Seconds."""
 

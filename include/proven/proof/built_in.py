@@ -12,7 +12,7 @@ from typing import Any
 
 from include.proven.fleet.databases import Database
 from include.proven.manifest import Manifest
-from include.proven.proof import compare
+from include.proven.proof import compare, drift, engine_checks, environment, freshness, identity, objects
 from include.proven.proof.history import History
 from include.proven.proof.verdict import Check
 
@@ -48,8 +48,25 @@ BUILT_IN: dict[str, BuiltIn] = {
         ("fingerprint",), lambda about, seen: compare.compare_fingerprints(about.manifest.fingerprint, seen["fingerprint"])
     ),
     "objects": BuiltIn(
-        ("inventory",), lambda about, seen: compare.compare_inventories(about.manifest.inventory, seen["inventory"])
+        ("inventory",), lambda about, seen: objects.compare_inventories(about.manifest.inventory, seen["inventory"])
     ),
+    "references": BuiltIn(
+        ("references",), lambda about, seen: engine_checks.judge_references(about.manifest.inventory, seen["references"])
+    ),
+    "tables": BuiltIn(
+        ("tables", "server_log"),
+        lambda about, seen: engine_checks.judge_tables(
+            seen["tables"], seen["server_log"], about.config.proof.table_check_time_limit.total_seconds()
+        ),
+    ),
+    "server log": BuiltIn(("server_log",), lambda _, seen: engine_checks.judge_server_log(seen["server_log"])),
+    "environment": BuiltIn(("server",), lambda about, seen: environment.compare_servers(about.manifest.server, seen["server"])),
     "canary": BuiltIn(("canary",), lambda about, seen: compare.compare_canary(about.manifest.canary, seen["canary"])),
+    "identity": BuiltIn(
+        ("canary",),
+        lambda about, seen: identity.judge(about.manifest, about.config, about.proven_before(1), seen["canary"]),
+    ),
+    "freshness": BuiltIn((), lambda about, _: freshness.judge(about.manifest, about.config)),
+    "drift": BuiltIn((), lambda about, _: drift.judge(about.manifest, about.config, about.proven_before)),
 }
 """By name, in the order in which reports show them."""

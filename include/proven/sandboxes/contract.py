@@ -65,6 +65,8 @@ class Instance:
     """Its database, as an agent on that host reaches it."""
     size: str
     """What is paid for: `local`, `m1.large`."""
+    log: str
+    """The server's error log on the host, born with the instance; agents there can read it."""
     inside: tuple[str, ...] = ()
     """Command that runs another one, on the host, in the network that the database server sees; empty: they see the same."""
 

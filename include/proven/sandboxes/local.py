@@ -79,7 +79,8 @@ class LocalSandbox:
                 hint="Its log is above; a server that vanished without a word was killed, most often for lack of memory.",
             )
         endpoint = Endpoint(flavour=flavour, socket=str(process.socket))
-        return Instance(name=name, host=LocalHost(), endpoint=endpoint, size=SIZE, inside=confinement.inside(found[0]))
+        inside = confinement.inside(found[0])
+        return Instance(name=name, host=LocalHost(), endpoint=endpoint, size=SIZE, log=str(process.log), inside=inside)
 
     @contextlib.contextmanager
     def reach(self, name: str) -> Iterator[Endpoint]:

@@ -200,6 +200,7 @@ class MachineSandbox:
             host=SshHost(lambda: self.log_in(machine), name=machine.name, sudo=bool(self.as_root)),
             endpoint=Endpoint(machine.tags["flavour"], socket=user_data.PLACE.socket),
             size=machine.size,
+            log=user_data.PLACE.log,
             inside=user_data.INSIDE,
         )
 
