@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from include.proven.errors import CheckError, ProvenError
 from include.proven.installation import Installation
 from include.proven.manifest import Stage
-from include.proven.proof.verdict import Check, Step
+from include.proven.proof.verdict import Check, Severity, Step
 from include.proven.room import NoRoomYetError
 
 if TYPE_CHECKING:
@@ -52,22 +52,25 @@ def record_step(installation: Installation, drill: Drill, name: str) -> Iterator
     record(installation, drill, done)
 
 
-def answer(installation: Installation, drill: Drill, name: str, ask: Callable[[], Check]) -> Check:
-    """Run `ask() -> Check`, record its answer as evidence, and return it.
+def answer(
+    installation: Installation, drill: Drill, name: str, ask: Callable[[], Check], *, severity: Severity = "critical"
+) -> Check:
+    """Run `ask() -> Check`, record its answer as evidence, and return it. `severity` goes for one that could not run.
 
-    Raise CheckError if the answer is `fail`, and whatever `ask` raised after recording that it could not run.
+    Raise CheckError if the answer is a critical `fail`, and whatever `ask` raised after recording that it could not run.
     """
     begun = time.monotonic()
     try:
         found = ask()
     except Exception as error:
         what, hint = _explain(error)
-        lost = Check(name=name, outcome="could-not-run", figure=what, hint=hint, seconds=time.monotonic() - begun)
+        seconds = time.monotonic() - begun
+        lost = Check(name=name, outcome="could-not-run", figure=what, hint=hint, severity=severity, seconds=seconds)
         record(installation, drill, lost, error)
         raise
     found = found.model_copy(update={"name": name, "seconds": time.monotonic() - begun})
     record(installation, drill, found)
-    if found.outcome == "fail":
+    if found.outcome == "fail" and found.severity == "critical":
         raise CheckError(f"check {name} failed: {found.figure}", detail="\n".join(found.differences[:10]), hint=found.hint)
     return found
 

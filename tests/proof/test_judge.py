@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from include.proven.manifest import Manifest, Server
+from include.proven.fleet.databases import Objectives
+from include.proven.manifest import Manifest, Replication, Server, Stage
 from include.proven.proof import judge
 from include.proven.proof.verdict import Check, Step, Verdict
 
@@ -17,6 +18,7 @@ RESTORE = Step(name="restore", outcome="done", seconds=40.0)
 FINGERPRINT = Check(name="fingerprint", outcome="pass", proves_data=True, figure="22 tables")
 OBJECTS = Check(name="objects", outcome="pass")
 CANARY = Check(name="canary", outcome="pass")
+PROMISED = Objectives(rpo=datetime.timedelta(hours=26), rto=datetime.timedelta(minutes=10))
 USER = Check(name="orders", outcome="pass", figure="n=1")
 
 
@@ -43,7 +45,9 @@ def manifest(**changes: Any) -> Manifest:
     return Manifest.model_validate(values | changes)
 
 
-def conclude(steps: list[Step], checks: list[Check], of: Manifest | None = None, *, trusted: bool = True) -> Verdict:
+def conclude(
+    steps: list[Step], checks: list[Check], of: Manifest | None = None, *, trusted: bool = True, newest: bool = True
+) -> Verdict:
     return judge.conclude(
         drill="20261121T120000Z-drill-1c9e22ab",
         database="shop",
@@ -56,6 +60,8 @@ def conclude(steps: list[Step], checks: list[Check], of: Manifest | None = None,
         checks=checks,
         expected_steps=["build", "restore"],
         expected_checks=["fingerprint", "objects", "canary", "orders"],
+        objectives=PROMISED,
+        newest=newest,
         started_at=NOON,
         finished_at=NOON + datetime.timedelta(minutes=1),
     )
@@ -135,3 +141,53 @@ def test_what_was_not_looked_at_is_said() -> None:
     told = " ".join(verdict.not_covered)
     for words in ("MERGE", "shop.all_terms", "MyISAM", "FLOAT beyond 6 digits", "shop.numbers", "shop.once"):
         assert words in told
+
+
+def test_what_only_warns_refutes_nothing_and_is_told() -> None:
+    warned = failed(USER, "fail").model_copy(update={"severity": "warning"})
+    verdict = conclude([BUILD, RESTORE], [FINGERPRINT, OBJECTS, CANARY, warned])
+    assert verdict.outcome == "proven"
+    assert verdict.warnings == ["Check orders: table a: missing (and 1 more)."]
+
+
+@pytest.mark.failure("C11")
+def test_a_restore_that_takes_longer_than_was_promised_is_told() -> None:
+    slow = RESTORE.model_copy(update={"seconds": 18 * 3600.0})
+    verdict = conclude([BUILD, slow], [FINGERPRINT, OBJECTS, CANARY, USER])
+    assert verdict.outcome == "proven"
+    assert verdict.warnings == ["RTO missed: build and restore took 18 h 00 min; promised: 10 min 00 s."]
+    assert (verdict.rpo_seconds, verdict.rto_seconds) == (26 * 3600, 600)
+
+
+def test_old_data_is_told_of_the_newest_recovery_point_only() -> None:
+    old = manifest(snapshot_at=NOON - datetime.timedelta(hours=30))
+    verdict = conclude([BUILD, RESTORE], [FINGERPRINT, OBJECTS, CANARY, USER], old)
+    assert verdict.warnings == ["RPO missed: the newest data was 30 h 00 min old as the drill began; promised: 26 h 00 min."]
+    assert conclude([BUILD, RESTORE], [FINGERPRINT, OBJECTS, CANARY, USER], old, newest=False).warnings == []
+
+
+def test_what_a_source_was_behind_counts_into_the_age() -> None:
+    channels = [Replication(channel=name, lag_seconds=lag) for name, lag in (("a", 20), ("b", 240))]
+    verdict = conclude([BUILD, RESTORE], [FINGERPRINT, OBJECTS, CANARY, USER], manifest(replication=channels))
+    assert verdict.data_age_seconds == 3600 + 240
+
+
+def test_a_recovery_says_what_its_time_went_to() -> None:
+    stages = [
+        Stage(name=name, seconds=seconds, bytes=moved)
+        for name, seconds, moved in (
+            ("accounts download", 1, 10), ("accounts load", 2, 20), ("download", 30, 300), ("load", 35, 400),
+            ("grants download", 1, 10), ("grants load", 1, 20),
+        )
+    ]  # fmt: skip
+    answers = [check.model_copy(update={"seconds": 1.5}) for check in (FINGERPRINT, OBJECTS)]
+    found = conclude([BUILD, RESTORE.model_copy(update={"stages": stages})], answers).recovery
+    assert [(stage.name, stage.seconds, stage.bytes) for stage in found] == [
+        ("build", 2, 0), ("restore", 40, 0), ("download", 32, 320), ("load", 38, 440), ("checks", 3, 0),
+    ]  # fmt: skip
+    assert [stage.name for stage in conclude([BUILD, stuck(RESTORE, "unproven")], []).recovery] == ["build"]
+
+
+def test_what_several_checks_did_not_look_at_is_said_once() -> None:
+    blind = [check.model_copy(update={"not_covered": ["Rows of half the tables."]}) for check in (FINGERPRINT, OBJECTS)]
+    assert conclude([BUILD, RESTORE], [*blind, CANARY, USER]).not_covered == ["Rows of half the tables."]

@@ -6,9 +6,11 @@ import datetime
 import re
 from collections.abc import Iterator, Sequence
 
+from include.proven.agent.loose_tables import ENGINES as NOT_TRANSACTIONAL
+from include.proven.fleet.databases import Objectives
 from include.proven.manifest import Manifest
+from include.proven.proof import recovery
 from include.proven.proof.built_in import BUILT_IN
-from include.proven.proof.compare import NOT_TRANSACTIONAL
 from include.proven.proof.verdict import Check, Outcome, Step, Verdict
 
 FLOAT_COLUMN = re.compile(r"^\s+`(?:[^`]|``)+` float\b", re.MULTILINE)
@@ -27,6 +29,8 @@ def conclude(
     checks: Sequence[Check],
     expected_steps: Sequence[str],
     expected_checks: Sequence[str],
+    objectives: Objectives,
+    newest: bool,
     started_at: datetime.datetime,
     finished_at: datetime.datetime,
 ) -> Verdict:
@@ -34,10 +38,12 @@ def conclude(
 
     Refuted if any step or check showed that the recovery point is wrong; else unproven if anything that was expected is missing
     or could not run; else proven if at least one check that compares data has passed; otherwise unproven. `manifest` None: it
-    could not be trusted. Times are UTC.
+    could not be trusted. `newest`: there is no later recovery point. Times are UTC.
     """
     outcome, reason, hint = _decide(manifest, steps, checks, expected_steps, expected_checks)
-    snapshot_at = manifest.snapshot_at if manifest else None
+    # a drill's id counts whole seconds: one that follows at once would seem to come before its snapshot
+    age = max(0.0, (started_at - manifest.data_as_of).total_seconds()) if manifest else None
+    rto = recovery.measure_rto(steps, expected_steps)
     return Verdict(
         drill=drill,
         database=database,
@@ -51,15 +57,23 @@ def conclude(
         checks=list(checks),
         started_at=started_at,
         finished_at=finished_at,
-        snapshot_at=snapshot_at,
-        # a drill's id counts whole seconds: one that follows at once would seem to come before its snapshot
-        data_age_seconds=max(0.0, (started_at - snapshot_at).total_seconds()) if snapshot_at else None,
-        measured_rto_seconds=_measure_rto(steps, expected_steps),
-        not_covered=[
-            *(_not_covered(manifest, expected_checks) if manifest else []),
-            *(sentence for check in checks for sentence in check.not_covered),
-            *_not_confined(steps),
-        ],
+        snapshot_at=manifest.snapshot_at if manifest else None,
+        data_age_seconds=age,
+        measured_rto_seconds=rto,
+        rpo_seconds=objectives.rpo.total_seconds(),
+        rto_seconds=objectives.rto.total_seconds(),
+        recovery=recovery.measure_parts(steps, checks),
+        warnings=[*recovery.missed(objectives, age, rto, newest=newest), *_warnings(checks)],
+        # once each: several checks may have looked away from the same thing
+        not_covered=list(
+            dict.fromkeys(
+                [
+                    *(_not_covered(manifest, expected_checks) if manifest else []),
+                    *(sentence for check in checks for sentence in check.not_covered),
+                    *_not_confined(steps),
+                ]
+            )
+        ),
         triggered_by=triggered_by,
     )
 
@@ -107,7 +121,8 @@ def _doubts(
     # a canary that was never written is named under `not_covered`: it is a choice, not a failure
     excused = {"canary"} if manifest and manifest.canary is None else set()
     for check in checks:
-        if check.outcome == "could-not-run" and check.name not in excused:
+        # what would refute nothing if it failed keeps nothing from being proven
+        if check.outcome == "could-not-run" and check.severity == "critical" and check.name not in excused:
             yield f"check {check.name} could not run: {check.figure}", check.hint
     answered_checks = {check.name for check in checks} | excused
     for name in expected_checks:
@@ -120,34 +135,34 @@ def _first_words(check: Check) -> str:
     return f"{check.differences[0]}{more}" if check.differences else check.figure
 
 
-def _measure_rto(steps: Sequence[Step], expected: Sequence[str]) -> float | None:
-    """Return how long the expected steps took together, or None if one of them was not done.
-
-    Waiting between two steps (for a free worker) is the orchestrator's, not the recovery's, and is not counted.
-    """
-    done = {step.name: step.seconds for step in steps if step.outcome == "done"}
-    return sum(done[name] for name in expected) if expected and all(name in done for name in expected) else None
+def _warnings(checks: Sequence[Check]) -> Iterator[str]:
+    """Yield what the checks say that only warn, and have failed or could not run."""
+    for check in checks:
+        if check.outcome != "pass" and check.severity == "warning":
+            could_not = "could not run: " if check.outcome == "could-not-run" else ""
+            yield f"Check {check.name}: {could_not}{_first_words(check)}."
 
 
 def _not_covered(manifest: Manifest, expected_checks: Sequence[str]) -> Iterator[str]:
     """Yield, a sentence each, what this drill did not look at."""
     tables = manifest.fingerprint.get("tables", {})
     inventory = manifest.inventory
+    yield from manifest.not_covered
     if manifest.canary is None:
         yield "Identity and age of the data: the canary is switched off for this database."
     if not set(expected_checks) - set(BUILT_IN):
         yield "The application's own rules: this database has no SQL checks."
     if unread := sorted(set(inventory.get("tables", {})) - set(tables)):
         yield f"Rows of tables that have none of their own (MERGE, FEDERATED): {_list(unread)}."
-    loose = sorted(name for name, table in tables.items() if str(table.get("engine", "")).lower() in NOT_TRANSACTIONAL)
-    if loose:
+    unlocked = {name: str(table.get("engine", "")) for name, table in tables.items() if not table.get("locked")}
+    if loose := sorted(name for name, engine in unlocked.items() if engine.lower() in NOT_TRANSACTIONAL):
         yield f"One moment for all: tables outside of the snapshot (MyISAM, Aria …): {_list(loose)}."
     if floats := sorted(name for name, text in inventory.get("tables", {}).items() if FLOAT_COLUMN.search(text)):
         yield f"FLOAT beyond 6 digits, which no dump carries: {_list(floats)}."
     if versioned := sorted(name for name, text in inventory.get("tables", {}).items() if "WITH SYSTEM VERSIONING" in text):
         yield f"Past rows of system-versioned tables: {_list(versioned)}."
-    if inventory.get("sequences"):
-        yield f"How far sequences have counted: {_list(sorted(inventory['sequences']))}."
+    if uncounted := sorted(set(inventory.get("sequences", {})) - set(inventory.get("counters", {}))):
+        yield f"How far sequences have counted: {_list(uncounted)}."
     if inventory.get("passing_events"):
         yield f"Status of events that end by themselves: {_list(sorted(inventory['passing_events']))}."
 
