@@ -15,6 +15,7 @@ import swiftclient
 from include.proven import ids
 from include.proven.installation import open_installation
 from include.proven.local_airflow.api import AirflowApiError
+from include.proven.proof.built_in import BUILT_IN
 from tests.airflow.live import House, wait_for
 
 pytestmark = pytest.mark.scheduler
@@ -47,7 +48,7 @@ def test_a_scheduled_backup_triggers_its_drill_and_is_proven(house: House) -> No
     assert verdict.outcome == "proven"
     assert verdict.triggered_by == f"airflow:drill__clock/{drill}"
     answers = {check.name: check.outcome for check in verdict.checks}
-    names = ("fingerprint", "objects", "canary", "there are orders", "notes are kept")
+    names = (*BUILT_IN, "there are orders", "notes are kept")
     assert answers == dict.fromkeys(names, "pass")
     assert [incident for incident in house.pager.incidents[begun:] if "/clock/" in incident.dedup_key] == []
 
