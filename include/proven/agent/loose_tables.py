@@ -32,9 +32,12 @@ class TableLock:
     def __init__(self, session: Session, tables: list[tuple[str, str]]) -> None:
         self.names = [names.display(*path) for path in tables]
         self._session = session
-        self._statement = "LOCK TABLES " + ", ".join(
-            f"{names.quote(schema)}.{names.quote(name)} READ" for schema, name in tables
-        )
+        paths = [f"{names.quote(schema)}.{names.quote(name)}" for schema, name in tables]
+        if session.endpoint["flavour"] == "mariadb":
+            # Under its LOCK TABLES … READ a writer that waits goes before readers who come later: the dump would wait for it.
+            self._statement = f"FLUSH TABLES {', '.join(paths)} WITH READ LOCK"
+        else:
+            self._statement = "LOCK TABLES " + ", ".join(f"{path} READ" for path in paths)
 
     def take(self, seconds: float) -> None:
         """Take the lock within `seconds`. Raise AgentError (source): NotAllowedError if the account may not."""
@@ -61,7 +64,7 @@ class TableLock:
         code, user = explain.error_code(error.detail), self._session.endpoint["user"]
         what, hint = f"tables that are in no snapshot can't be locked: {self._list()}", error.hint
         if code in explain.MISSING_PRIVILEGE:
-            hint = f"Run GRANT LOCK TABLES ON *.* TO that account ({user}), {HINT}"
+            hint = f"Run GRANT LOCK TABLES, RELOAD ON *.* TO that account ({user}), {HINT}"
             return NotAllowedError("source", what, detail=error.detail, hint=hint)
         if code in explain.WAITED:
             hint = f"A transaction that has written to one of them is still open (SHOW PROCESSLIST): let it end, {HINT}"
