@@ -193,7 +193,7 @@ def _job(installation: Installation, database: str, recovery_point: str, stores:
         max_lag=config.max_lag.total_seconds(),
         servers=config.servers or [],
         sample_above=config.proof.sample_above or 0,
-        questions=[check.question for check in installation.user_checks(database) if check.compares_source],
+        questions=installation.questions(database),
         recipients=installation.keyring.export_public_keys(),
         compression_level=config.compression_level,
         stores=[installation.job_store(name) for name in stores],
@@ -222,6 +222,10 @@ def _manifest(
             "stages",
             "commands",
             "lock",
+            "position",
+            "replication",
+            "not_covered",
+            "answers",
         )
     }
     return Manifest.model_validate(

@@ -13,15 +13,18 @@ import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from include.proven import agent_client, drill_evidence, drill_isolation, engines, ids, progress, restore, room
+from include.proven import agent_client, drill_evidence, drill_isolation, drill_questions, engines, ids, progress, restore, room
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
 from include.proven.errors import IntegrityError, ProvenError
 from include.proven.installation import Installation, as_job_endpoint
-from include.proven.manifest import Manifest, Stage
-from include.proven.proof import checks, judge
+from include.proven.manifest import Answer, Manifest, Stage
+from include.proven.proof import judge
 from include.proven.proof.built_in import BUILT_IN, BuiltIn, Subject
 from include.proven.proof.usage import measure
+from include.proven.proof.user_checks import judging
+from include.proven.proof.user_checks.check import UserCheck
+from include.proven.proof.user_checks.judging import Reply
 from include.proven.proof.verdict import Check, Verdict
 from include.proven.sandboxes.contract import Instance, Order
 
@@ -103,12 +106,12 @@ def check(installation: Installation, drill: Drill, name: str) -> Check:
     """Ask one built-in or user check; record and return its answer. Raise CheckError if it failed."""
     if name in BUILT_IN:
         return drill_evidence.answer(installation, drill, name, lambda: _ask_built_in(installation, drill, BUILT_IN[name]))
-    return drill_evidence.answer(installation, drill, name, lambda: _ask_user_check(installation, drill, name))
+    return drill_questions.answer(installation, drill, name, lambda check: _ask_user_check(installation, drill, check))
 
 
 def check_names(installation: Installation, drill: Drill) -> list[str]:
     """Return the names of every check that this drill must answer."""
-    return [*BUILT_IN, *(check.name for check in installation.user_checks(drill.database))]
+    return [*BUILT_IN, *drill_questions.names(installation, drill.database)]
 
 
 def conclude(installation: Installation, drill: Drill, *, keep_on_failure: bool = False) -> Verdict:
@@ -133,14 +136,14 @@ def conclude(installation: Installation, drill: Drill, *, keep_on_failure: bool 
         checks=answers,
         expected_steps=["build", "restore"],
         expected_checks=check_names(installation, drill),
+        objectives=installation.database(drill.database).objectives,
+        newest=drill.recovery_point == max(catalog.recovery_points(drill.database), default=""),
         started_at=ids.started_at(drill.id),
         finished_at=datetime.datetime.now(datetime.UTC),
     )
     usage = measure(steps, installation.fleet.sandboxes[drill.sandbox].prices, verdict.finished_at)
     kept = keep_on_failure and verdict.outcome != "proven"
-    promised = installation.database(drill.database).objectives
-    objectives = {"rpo_seconds": promised.rpo.total_seconds(), "rto_seconds": promised.rto.total_seconds()}
-    verdict = verdict.model_copy(update={"usage": usage, "kept": kept, **objectives})
+    verdict = verdict.model_copy(update={"usage": usage, "kept": kept})
     catalog.record_verdict(verdict)
     catalog.drop_evidence(drill.database, drill.recovery_point, drill.id)
     return verdict
@@ -184,6 +187,11 @@ def reach(installation: Installation, drill: Drill) -> Iterator[protocol.Endpoin
         yield as_job_endpoint(endpoint)
 
 
+def source_answer(installation: Installation, drill: Drill, check: UserCheck) -> Answer | None:
+    """Return what the source answered to a check in the dump's snapshot, None if it was not asked."""
+    return _manifest(installation, drill).answers.get(check.name)
+
+
 @contextlib.contextmanager
 def _instance(installation: Installation, drill: Drill) -> Iterator[Instance]:
     """Open the sandbox, to have agents run in it. Where it has died under them, its own words on why are raised.
@@ -206,7 +214,7 @@ def _instance(installation: Installation, drill: Drill) -> Iterator[Instance]:
 def _ask_built_in(installation: Installation, drill: Drill, check: BuiltIn) -> Check:
     manifest, config = _manifest(installation, drill), installation.database(drill.database)
     catalog = installation.catalog(drill.database, drill.store)
-    about = Subject(manifest, config, lambda: catalog.proven_before(drill.database, drill.recovery_point))
+    about = Subject(manifest, config, lambda most: catalog.proven_before(drill.database, drill.recovery_point, most))
     return check.judge(about, _inspect(installation, drill, about, check.looks) if check.looks else {})
 
 
@@ -221,25 +229,25 @@ def _inspect(installation: Installation, drill: Drill, about: Subject, looks: Se
             take=list(looks),
             like=about.manifest.fingerprint if "fingerprint" in looks else {},
             time_limit=about.config.proof.table_check_time_limit.total_seconds(),
+            log=instance.log,
         )
         return agent_client.run(job, host=instance.host)
 
 
-def _ask_user_check(installation: Installation, drill: Drill, name: str) -> Check:
-    known = {check.name: check for check in installation.user_checks(drill.database)}
+def _ask_user_check(installation: Installation, drill: Drill, check: UserCheck) -> Check:
     manifest = _manifest(installation, drill)
     with _instance(installation, drill) as instance:
-        job = protocol.QueryJob(
+        job = protocol.UserCheckJob(
             protocol=protocol.VERSION,
-            job="query",
+            job="user_check",
             source=as_job_endpoint(instance.endpoint),
             tools=installation.tools(engines.engine(manifest.engine)),
-            sql=known[name].sql,
-            schema="",
-            time_limit=known[name].time_limit,
+            sql=check.sql,
+            time_limit=check.time_limit,
         )
         result = agent_client.run(job, host=instance.host)
-    return checks.judge(known[name], result["columns"], result["rows"])
+    reply = Reply(result["columns"], result["rows"], result["count"], result["reads_table"])
+    return judging.judge(check, reply, manifest.answers.get(check.name))
 
 
 def _manifest(installation: Installation, drill: Drill) -> Manifest:

@@ -16,13 +16,13 @@ from include.proven.agent import protocol
 from include.proven.catalog import Catalog
 from include.proven.encryption import keyring
 from include.proven.engines.contract import Engine
-from include.proven.errors import SourceError
+from include.proven.errors import ConfigError, SourceError
 from include.proven.fleet import load, model
 from include.proven.fleet.databases import Database
 from include.proven.hosts.contract import Host
 from include.proven.hosts.local import LocalHost
-from include.proven.proof import checks
-from include.proven.proof.checks import UserCheck
+from include.proven.proof.user_checks import loading
+from include.proven.proof.user_checks.check import UserCheck
 from include.proven.sandboxes.contract import Endpoint, Sandbox
 from include.proven.stores.contract import Store
 
@@ -49,9 +49,19 @@ class Installation:
         return self.fleet.database(name)
 
     def user_checks(self, name: str) -> list[UserCheck]:
-        """Return the database's own checks, by file name. Raise ConfigError, naming a bad one."""
+        """Return the database's own checks, by file name. Raise one ConfigError that lists what is wrong with their files."""
         folder = self.fleet.checks_folder(name)
-        return checks.load_checks(folder, self.database(name).proof.check_time_limit.total_seconds()) if folder else []
+        return loading.load_checks(folder, self.database(name).proof.check_time_limit.total_seconds()) if folder else []
+
+    def questions(self, name: str) -> list[protocol.Question]:
+        """Return those of the checks that a backup asks of the source.
+
+        None where their files can't be read: that loses no backup, and its drills say that the source was not asked.
+        """
+        try:
+            return [check.question for check in self.user_checks(name) if check.compares_source]
+        except ConfigError:
+            return []
 
     def store(self, name: str) -> Store:
         """Open the store of that name in the fleet."""

@@ -102,6 +102,8 @@ class Answer(Record):
     sql: str
     columns: list[str]
     rows: list[list[str | None]]
+    error: str = ""
+    """Why there is no answer: it was refused there, or too slow."""
 
 
 class Stage(Record):
@@ -154,6 +156,8 @@ class Manifest(Record):
     """Empty: the source followed nobody."""
     answers: dict[str, Answer] = {}
     """By the check's name: those that ask whether source and copy say the same."""
+    not_covered: list[str] = []
+    """What the backup could not find out about its source, each as a sentence: verdicts repeat them."""
     stages: list[Stage]
     commands: list[Command]
 

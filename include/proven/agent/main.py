@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from . import backup, copy, fetch, inspect, isolation, protocol, query, relay, restore
+from . import backup, copy, fetch, inspect, isolation, protocol, query, relay, restore, user_check
 from .context import Context
 from .errors import AgentError
 
@@ -22,6 +22,7 @@ JOBS: dict[str, Callable[[Any, Context], dict[str, Any]]] = {
     "fetch": fetch.run,
     "inspect": inspect.run,
     "query": query.run,
+    "user_check": user_check.run,
     "isolation": isolation.run,
 }
 

@@ -120,6 +120,16 @@ class Process:
         self._reader.join(timeout=2.0)
         return strip_secrets(self._tail.decode("utf-8", "replace"), self._secrets).strip()
 
+    def wait_for_word(self, word: str, seconds: float) -> str:
+        """Wait until it has said `word` on its standard error, or has had that long, and return the last 4 KiB of what it said.
+
+        Unlike `last_words`, for a tool that goes on.
+        """
+        until = time.monotonic() + seconds
+        while word.encode() not in self._tail and time.monotonic() < until:
+            time.sleep(0.005)
+        return strip_secrets(self._tail.decode("utf-8", "replace"), self._secrets)
+
     def _read_stderr(self) -> None:
         stream = self._popen.stderr
         if stream is None:

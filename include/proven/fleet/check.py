@@ -13,22 +13,25 @@ from include.proven.fleet import load, model
 from include.proven.fleet.faults import Fault, Path, dotted, in_order
 from include.proven.installation import Installation
 from include.proven.pages import delivery
+from include.proven.proof.user_checks import loading
 
 Trial = tuple[Path, Callable[[], object]]
 """A place in the fleet file, and what must not raise ProvenError."""
 
 
 def check(path: pathlib.Path | None = None, *, live: bool = False) -> list[Fault]:
-    """Return every fault of a fleet file (default: that of this installation), by line.
+    """Return every fault of a fleet file (default: that of this installation) and of its databases' own checks, by line.
 
     With `live`, a file without faults is also tried: connections resolve, databases' hosts start an agent, keys encrypt and
     sign, stores are written and read, routes of pages have a key that can be one. Nobody is paged.
     """
     path = path or load.default_path()
     reading = load.read(path)
-    if reading.fleet is None or reading.document is None or not live:
+    if reading.fleet is None or reading.document is None:
         return reading.faults
-    faults = []
+    faults = list(_find_bad_checks(reading.fleet))
+    if faults or not live:
+        return in_order(faults)
     for place, attempt in _trials(reading.fleet):
         try:
             attempt()
@@ -36,6 +39,12 @@ def check(path: pathlib.Path | None = None, *, live: bool = False) -> list[Fault
             reason = f" ({error.detail.strip().splitlines()[0]})" if error.detail.strip() else ""
             faults.append(Fault(str(path), reading.document.line(place), dotted(place), error.what + reason, error.hint))
     return in_order(faults)
+
+
+def _find_bad_checks(fleet: model.Fleet) -> Iterator[Fault]:
+    """Yield what is wrong with the files of checks; a folder may serve several databases."""
+    for folder in dict.fromkeys(filter(None, map(fleet.checks_folder, fleet.databases))):
+        yield from loading.find_faults(folder)
 
 
 def _trials(fleet: model.Fleet) -> Iterator[Trial]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import ErrorDetails
@@ -35,10 +36,14 @@ PATTERNS = {
 }
 
 
-def explain(error: ErrorDetails, document: Document, file: str) -> Fault:
+KnownKeys = Callable[[Any, Path], list[str]]
+"""Given a document's value and the path to a mapping in it, returns the keys that the mapping may have."""
+
+
+def explain(error: ErrorDetails, document: Document, file: str, *, known_keys: KnownKeys = schema.known_keys) -> Fault:
     """Given one of pydantic's errors, return the fault that a person can act on."""
     path = _path_in(document.value, error)
-    what, hint = _words(error, path, document)
+    what, hint = _words(error, path, document, known_keys)
     line = document.line(path[:-1] if error["type"] == "missing" else path)
     return Fault(file, line, dotted(path), what, hint)
 
@@ -56,13 +61,13 @@ def _path_in(value: Any, error: ErrorDetails) -> Path:
     return (*path, "kind") if error["type"].startswith("union_tag") else path
 
 
-def _words(error: ErrorDetails, path: Path, document: Document) -> tuple[str, str]:
+def _words(error: ErrorDetails, path: Path, document: Document, known_keys: KnownKeys) -> tuple[str, str]:
     kind, context = error["type"], error.get("ctx", {})
     written = repr(document.written[path]) if path in document.written else "this"
     if kind == "missing":
         return "is missing", ""
     if kind == "extra_forbidden":
-        known = schema.known_keys(document.value, path[:-1])
+        known = known_keys(document.value, path[:-1])
         return "is no key that is known here", hints.suggest(str(path[-1]), known, noun="keys here")
     if kind == "union_tag_not_found":
         return "is missing", ""

@@ -32,9 +32,9 @@ def fleet_schema() -> dict[str, Any]:
     return model.Fleet.model_json_schema(schema_generator=Generator)
 
 
-def build() -> dict[str, Any]:
-    """Return the schema of what may be written: the model's own, in which `${NAME}` may stand for any scalar."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_for_editors(fleet_schema())}
+def build(of_model: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the schema of what may be written: a model's own (the fleet's), in which `${NAME}` may stand for any scalar."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_for_editors(of_model or fleet_schema())}
 
 
 def render() -> str:
@@ -42,9 +42,9 @@ def render() -> str:
     return json.dumps(build(), indent=2, ensure_ascii=False) + "\n"
 
 
-def known_keys(value: Any, path: Path) -> list[str]:
-    """Return the keys that the fleet's model knows in the mapping at `path` of `value`."""
-    schema = fleet_schema()
+def known_keys(value: Any, path: Path, of_model: dict[str, Any] | None = None) -> list[str]:
+    """Return the keys that a model (the fleet's) knows in the mapping at `path` of `value`."""
+    schema = of_model or fleet_schema()
     node = _resolve(schema, schema, value)
     for part in path:
         value = value[part]
