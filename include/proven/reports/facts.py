@@ -16,6 +16,7 @@ Facts = Iterator[tuple[str, str]]
 def recovery_point(contents: Contents, stores: Sequence[str] = ()) -> Facts:
     """Yield what a recovery point holds in short, and the names of the stores that have it, where they are given."""
     yield "source", source(contents)
+    yield "identity", contents.server.identity
     yield "data as of", moment(contents.snapshot_at)
     yield "schemas", ", ".join(schema.name for schema in contents.schemas)
     yield "tables", f"{count(contents.tables, 'table')}, {contents.rows:,} rows, fingerprinted inside the dump's snapshot"
