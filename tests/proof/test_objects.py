@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from include.proven.agent import accounts
+from include.proven.agent import accounts, counters
 from include.proven.proof.objects import compare_inventories
 from include.proven.proof.verdict import Check
 from tests.proof.copies import Pair, joined, open_session, take_inventory
@@ -118,7 +118,41 @@ def test_another_collation_is_refused(copier: Copier) -> None:
     assert f"table {copier.schema}.orders: COLLATE: utf8mb4_bin on the source, utf8mb4_general_ci restored" in check.differences
 
 
-def test_ids_that_are_given_out_meanwhile_are_no_difference() -> None:
+def test_a_source_that_goes_on_counting_is_no_difference(copier: Copier) -> None:
+    """What the dump holds lies between the source's counters before it and those after it."""
+    source, schema = copier.pair.source, copier.schema
+    counts = ["INSERT INTO orders (note) VALUES ('x')", *(["DO NEXTVAL(numbers)"] if source.flavour == "mariadb" else [])]
+    if source.flavour == "mariadb":
+        source.sql("CREATE SEQUENCE numbers; DO NEXTVAL(numbers)", schema)
+    source.sql("DROP TRIGGER stamp", schema)
+    with open_session(source, source.endpoint) as session:
+        before = counters.read(session, source.flavour, [schema])
+    source.sql(";".join(counts * 20), schema)  # between the look and the dump
+
+    def count_on(sql: str) -> str:
+        source.sql(";".join(counts * 20), schema)
+        return sql
+
+    copier.copy(edit=count_on)  # and after it
+    found, copied = (take_inventory(server, schema) for server in (source, copier.pair.twin))
+    assert any("AUTO_INCREMENT" in line for line in compare_inventories(found, copied).differences)  # as it has gone on
+    found["counters"] = counters.at_least(before, found["counters"])
+    assert set(found["counters"]) == {f"{schema}.orders", *([f"{schema}.numbers"] if source.flavour == "mariadb" else [])}
+    assert compare_inventories(found, copied).differences == []
+
+
+def test_a_sequence_that_went_back_is_refused(copier: Copier) -> None:
+    source, schema = copier.pair.source, copier.schema
+    if source.flavour == "mariadb":  # MySQL has none
+        source.sql("CREATE SEQUENCE numbers NOCACHE; DO NEXTVAL(numbers); DO NEXTVAL(numbers)", schema)
+        check = copier.copy(edit=lambda sql: re.sub(r"DO SETVAL\(`numbers`[^;]*;|SELECT SETVAL\(`numbers`[^;]*;", "", sql))
+        assert check.differences == [
+            f"sequence {schema}.numbers: its next value is 1, and was 3 before the backup:"
+            " numbers would be given out a second time"
+        ]
+
+
+def test_numbers_that_are_given_out_meanwhile_are_no_difference() -> None:
     source = {"tables": {"shop.a": "x", "shop.gone": "x"}, "counters": {"shop.a": "17", "shop.gone": "5"}}
     ahead = {"tables": {"shop.a": "x", "shop.gone": "x"}, "counters": {"shop.a": "18", "shop.gone": "5"}}
     assert compare_inventories(source, ahead).differences == []
