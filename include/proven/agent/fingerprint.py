@@ -2,31 +2,35 @@
 
 A row becomes text in which every value ends where it says it ends, so that no two different rows read alike:
 
-    numbers, dates          the value                     `42`
-    short text and bytes    length, comma, bytes          `5,hello`
-    everything else         SHA-256 of the bytes          JSON, TEXT, BLOB, geometry …
-    NULL                    `N`, which is no value above
+    numbers, dates      the value, or `N` for NULL             `42`
+    text and bytes      length or `N`, comma, the bytes        `5,hello`   beyond 1 KiB their SHA-256 in the bytes' place
+    JSON, geometry …    SHA-256 of the bytes, or `N`
 
-The row's SHA-256 is cut into two halves of 64 bits (`first` 16 and `last` 16 hex digits), and each half is summed over the
-table as an exact decimal: the order of rows does not matter, two equal rows count twice and never cancel, and a value that
-moves to another row or column changes the sum. MySQL 9.7 has neither MD5() nor SHA1() any more; SHA2() is everywhere.
+The first 64 bits of the row's SHA-256 are summed over the table as an exact decimal: the order of rows does not matter, two
+equal rows count twice and never cancel, and a value that moves to another row or column changes the sum. An accident goes
+unseen with a chance of 2^-64. It is no seal against somebody who chooses rows: who may write many finds others of the same sum
+(generalised birthdays). Against him there is the artifact's SHA-256 in the signed manifest; the digest asks whether dump and
+load were true. A second sum of other 64 bits would double the price, and not help against him: no server computes one hash for
+two sums. (A user variable would, but not even MariaDB 10.11 keeps to an order of evaluation.)
 
-Restored text and source text are compared byte by byte in the column's own character set, whatever the session speaks.
-FLOAT is taken as the server prints it (6 digits), and minus zero as zero: no dump tool carries more.
+MySQL 9.7 has neither MD5() nor SHA1() any more; SHA2() is everywhere. Restored text and source text are compared byte by byte
+in the column's own character set, whatever the session speaks. FLOAT is taken as the server prints it (6 digits), and minus
+zero as zero: no dump tool carries more.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import datetime
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from . import names, server
-from .client import Row, Session
+from . import names, sampling, server
+from .client import Session
 from .errors import AgentError
+from .tables import Column, Table, list_tables
 
-ALGORITHM = "sha256-sum-v1"
+ALGORITHM = "sha256-sum64"
 
 AS_PRINTED = frozenset({
     "tinyint", "smallint", "mediumint", "int", "bigint", "decimal",
@@ -35,109 +39,88 @@ AS_PRINTED = frozenset({
 INEXACT = frozenset({"float", "double"})
 SHORT = frozenset({"char", "varchar", "binary", "varbinary", "enum", "set"})
 """A row of them can't be longer than 64 KiB, far below max_allowed_packet, above which CONCAT turns into NULL."""
-
-WITHOUT_DATA = frozenset({"MRG_MYISAM", "FEDERATED"})
-"""Engines whose rows live in other tables or servers: the dump tools leave their rows out."""
+LONG = frozenset({"tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob", "mediumblob", "longblob"})
+INLINE_BYTES = 1024
+"""Values of long types up to this size have no hash of their own, which would cost as much as the row's."""
 
 UNHASHED = 10**35
-"""Counts for a row whose hash is NULL: far above any sum of halves, so that such a row can't go unseen."""
+"""Counts for a row whose hash is NULL: far above any sum of hashes, so that such a row can't go unseen."""
 
 OnTable = Callable[[str, int, int], None]
 """Called after each table with its name, how many tables are done, and how many there are."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """One column: its name, `data_type` as information_schema spells it, and whether it may be NULL."""
-
-    name: str
-    type: str
-    nullable: bool
-
-
-@dataclasses.dataclass
-class Table:
-    """One base table, its storage engine and its columns in order, generated and invisible ones included."""
-
-    schema: str
-    name: str
-    engine: str
-    columns: list[Column]
-
-
-def compute(session: Session, flavour: str, schemas: list[str], on_table: OnTable | None = None) -> dict[str, Any]:
+def compute(
+    session: Session,
+    flavour: str,
+    schemas: list[str],
+    on_table: OnTable | None = None,
+    *,
+    sample_above: int = 0,
+    like: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Given a session inside a snapshot, return the fingerprint of every base table of `schemas`.
 
     `{"algorithm": …, "tables": {"shop.orders": {"rows": 123, "digest": hex, "columns": 9, "engine": "InnoDB", "seconds": 0.1}},
-    "rows": sum of all tables}`. Views, sequences and tables without data of their own are left out. Raise AgentError (source)
-    if a row can't be hashed or a table can't be read.
+    "rows": sum of all tables}`. Where columns tell when rows were written, the table has `"newest": {"created_at":
+    "2026-11-21T04:35:12+00:00"}` too. Views, sequences and tables without data of their own are left out.
+
+    Tables of more than `sample_above` bytes (0: none) are sampled: `rows` counts them whole, digest and `newest` are of those
+    in `"samples": {"column": …, "type": …, "ranges": [[from, to], …], "rows": 456}`; where that can't be done, `"unsampled"`
+    says why, and every row is read. Given the source's fingerprint as `like`, each table is read as it was there.
+
+    Raise AgentError (source) if a row can't be hashed or a table can't be read.
     """
     server.steady(session, flavour)
+    if sample_above and flavour == "mysql":
+        # its word on how large a table is may be a day old
+        session.execute("SET SESSION information_schema_stats_expiry = 0")
     found = [table for schema in schemas for table in list_tables(session, schema)]
-    tables: dict[str, Any] = {}
+    known, tables = (like or {}).get("tables", {}), {}
     for done, table in enumerate(found, start=1):
-        name = names.display(table.schema, table.name)
-        tables[name] = digest_table(session, table)
+        name, begun = names.display(table.schema, table.name), time.monotonic()
+        samples = sampling.choose(session, table, sample_above, known.get(name))
+        tables[name] = {**digest_table(session, table, samples), "seconds": round(time.monotonic() - begun, 3)}
         if on_table:
             on_table(name, done, len(found))
     return {"algorithm": ALGORITHM, "tables": tables, "rows": sum(table["rows"] for table in tables.values())}
 
 
-def list_tables(session: Session, schema: str) -> list[Table]:
-    """Return the base tables of a schema that hold data, by name."""
-    where = f"WHERE TABLE_SCHEMA = {names.literal(schema)}"
-    listed = session.query(
-        "SELECT TABLE_SCHEMA, TABLE_NAME, COALESCE(ENGINE, '') FROM information_schema.TABLES"
-        f" {where} AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"
-    )
-    tables = {row[1]: Table(schema, names.spell(row[1]), row[2] or "", []) for row in _of_schema(listed, schema)}
-    columns = session.query(
-        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, IS_NULLABLE, COALESCE(GENERATION_EXPRESSION, '')"
-        f" FROM information_schema.COLUMNS {where} ORDER BY TABLE_NAME, ORDINAL_POSITION"
-    )
-    for _, table, column, data_type, nullable, expression in _of_schema(columns, schema):
-        # the period columns of a system-versioned table say when the row was written *here*
-        if table in tables and expression not in ("ROW START", "ROW END"):
-            tables[table].columns.append(Column(names.spell(column), (data_type or "").lower(), nullable == "YES"))
-    with_data = (table for table in tables.values() if table.engine.upper() not in WITHOUT_DATA)
-    return sorted(with_data, key=lambda table: table.name)
-
-
-def digest_table(session: Session, table: Table) -> dict[str, Any]:
-    """Read a table once and return its entry of the fingerprint."""
-    begun = time.monotonic()
+def digest_table(session: Session, table: Table, samples: sampling.Samples | str = "") -> dict[str, Any]:
+    """Read a table once, whole or by samples, and return its entry of the fingerprint."""
     if not table.columns:
         raise _unreadable(table, "no column of it can be seen")
-    rows, first, last = (int(value or 0) for value in session.query(table_query(table))[0])
-    if unhashed := first // UNHASHED:
+    sampled = samples if isinstance(samples, sampling.Samples) else None
+    counted, summed, *moments = session.query(table_query(table, sampled.clause if sampled else ""))[0]
+    rows, total = int(counted or 0), int(summed or 0)
+    if unhashed := total // UNHASHED:
         raise _unreadable(table, f"{unhashed} of {rows} rows could not be hashed")
-    return {
-        "rows": rows,
-        "digest": f"{first:024x}{last:024x}",
-        "columns": len(table.columns),
-        "engine": table.engine,
-        "seconds": round(time.monotonic() - begun, 3),
-    }
+    entry: dict[str, Any] = {"rows": rows, "digest": f"{total:024x}", "columns": len(table.columns), "engine": table.engine}
+    if sampled:
+        entry["samples"] = sampled.describe(rows)
+        entry["rows"] = int(session.query(f"SELECT COUNT(*) FROM {table.path}")[0][0] or 0)
+    elif samples:
+        entry["unsampled"] = samples
+    newest = {column.name: _as_moment(text) for column, text in zip(_dated(table), moments)}
+    if known := {name: moment for name, moment in newest.items() if moment}:
+        entry["newest"] = known
+    return entry
 
 
-def table_query(table: Table) -> str:
-    """Return the one query of a table: rows, sum of the first halves, sum of the last halves.
-
-    A user variable would save the second hash and a quarter of the time, but not even MariaDB 10.11 keeps to an order of
-    evaluation: the last half then came from the row before.
-    """
-    row = f"SHA2({row_text(table.columns)}, 256)"
+def table_query(table: Table, clause: str = "") -> str:
+    """Return the one query of a table, or of its rows that a clause names: rows, sum of hashes, newest of each dated column."""
     # CAST: CONV returns text, and the sum of text is an inexact double
-    first, last = (f"CAST(CONV({cut}({row}, 16), 16, 10) AS UNSIGNED)" for cut in ("LEFT", "RIGHT"))
-    return (
-        f"SELECT COUNT(*), SUM(COALESCE({first}, {UNHASHED})), SUM({last})"
-        f" FROM {names.quote(table.schema)}.{names.quote(table.name)}"
-    )
+    number = f"CAST(CONV(LEFT(SHA2({row_text(table.columns)}, 256), 16), 16, 10) AS UNSIGNED)"
+    newest = "".join(f", MAX({names.quote(column.name)})" for column in _dated(table))
+    return f"SELECT COUNT(*), SUM(COALESCE({number}, {UNHASHED})){newest} FROM {table.path}{clause}"
 
 
 def row_text(columns: list[Column]) -> str:
-    """Return the SQL expression of a row's text. It is NULL, never wrong, if a part of it can't be computed."""
-    return "CONCAT(" + ", ',', ".join(value_text(column) for column in columns) + ")"
+    """Return the SQL expression of a row's text. It is NULL, never wrong, if a part of it can't be computed.
+
+    The empty binary text before it has columns of different character sets put together by their bytes, not converted.
+    """
+    return "CONCAT(CAST('' AS BINARY), " + ", ',', ".join(value_text(column) for column in columns) + ")"
 
 
 def value_text(column: Column) -> str:
@@ -149,16 +132,28 @@ def value_text(column: Column) -> str:
         return f"IFNULL(IF({name} = 0, '0', {name}), 'N')"
     if column.type == "bit":
         return f"IFNULL({name} + 0, 'N')" if column.nullable else f"{name} + 0"
-    if column.type not in SHORT:
-        return f"IF({name} IS NULL, 'N', SHA2({name}, 256))"
-    # CAST, so that columns of different character sets are put together by their bytes, not converted
-    text = f"LENGTH({name}), ',', CAST({name} AS BINARY)"
-    return f"IF({name} IS NULL, 'N', CONCAT({text}))" if column.nullable else text
+    if column.type in SHORT | LONG:
+        length, value = f"LENGTH({name})", name
+        if column.nullable:
+            length, value = f"IFNULL({length}, 'N')", f"IFNULL({name}, '')"
+        if column.type in LONG:
+            value = f"IF(LENGTH({name}) > {INLINE_BYTES}, SHA2({name}, 256), CAST({value} AS BINARY))"
+        return f"{length}, ',', {value}"
+    return f"IF({name} IS NULL, 'N', SHA2({name}, 256))"
 
 
-def _of_schema(rows: list[Row], schema: str) -> Iterator[Row]:
-    """Yield the rows of exactly that schema: information_schema compares names without case and accents."""
-    return (row for row in rows if names.spell(row[0]) == schema)
+def _dated(table: Table) -> list[Column]:
+    return [column for column in table.columns if column.dates_rows]
+
+
+def _as_moment(text: str | None) -> str | None:
+    """Return a DATETIME as ISO 8601. None: there is none, or it is no date, such as zeros."""
+    whole, _, fraction = (text or "").partition(".")
+    try:
+        moment = datetime.datetime.fromisoformat(f"{whole}.{fraction:0<6}" if fraction else whole)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=datetime.timezone.utc).isoformat()
 
 
 def _unreadable(table: Table, detail: str) -> AgentError:

@@ -1,0 +1,85 @@
+"""The tables of a schema that hold rows, and what of each the fingerprint has to know."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from . import names
+from .client import Row, Session
+
+WITHOUT_DATA = frozenset({"MRG_MYISAM", "FEDERATED"})
+"""Engines whose rows live in other tables or servers: the dump tools leave their rows out."""
+
+PERIODS = frozenset({"ROW START", "ROW END"})
+"""Columns of a system-versioned table that say when a row was written *here*."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column: its name, `data_type` as information_schema spells it, and whether it may be NULL."""
+
+    name: str
+    type: str
+    nullable: bool
+    dates_rows: bool = False
+    """Its DEFAULT or ON UPDATE is CURRENT_TIMESTAMP: it tells when rows were written."""
+
+
+@dataclasses.dataclass
+class Table:
+    """One base table, its storage engine and its columns in order, generated and invisible ones included."""
+
+    schema: str
+    name: str
+    engine: str
+    columns: list[Column]
+    bytes: int = 0
+    """Of data, without indexes, as the server estimates it."""
+    row_bytes: int = 0
+    """Of a row, on average, likewise."""
+
+    @property
+    def path(self) -> str:
+        """Its name as SQL takes it."""
+        return f"{names.quote(self.schema)}.{names.quote(self.name)}"
+
+
+def list_tables(session: Session, schema: str) -> list[Table]:
+    """Return the base tables of a schema that hold data, by name."""
+    where = f"WHERE TABLE_SCHEMA = {names.literal(schema)}"
+    listed = session.query(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COALESCE(ENGINE, ''), COALESCE(DATA_LENGTH, 0), COALESCE(AVG_ROW_LENGTH, 0)"
+        f" FROM information_schema.TABLES {where} AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"
+    )
+    tables = {
+        name: Table(schema, names.spell(name), engine or "", [], int(data or 0), int(average or 0))
+        for _, name, engine, data, average in _of_schema(listed, schema)
+    }
+    columns = session.query(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, IS_NULLABLE, COALESCE(GENERATION_EXPRESSION, ''),"
+        " DATA_TYPE IN ('datetime', 'timestamp') AND LOWER(CONCAT_WS(' ', COLUMN_DEFAULT, EXTRA)) LIKE '%current_timestamp%'"
+        f" FROM information_schema.COLUMNS {where} ORDER BY TABLE_NAME, ORDINAL_POSITION"
+    )
+    for _, table, name, data_type, nullable, expression, dates_rows in _of_schema(columns, schema):
+        if table in tables and expression not in PERIODS:
+            column = Column(names.spell(name), (data_type or "").lower(), nullable == "YES", dates_rows == "1")
+            tables[table].columns.append(column)
+    with_data = (table for table in tables.values() if table.engine.upper() not in WITHOUT_DATA)
+    return sorted(with_data, key=lambda table: table.name)
+
+
+def leading_column(session: Session, table: Table) -> Column | None:
+    """Return the first column of a table's primary key. None: there is no such key, or it begins with a part of a value."""
+    rows = session.query(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.STATISTICS"
+        f" WHERE TABLE_SCHEMA = {names.literal(table.schema)} AND TABLE_NAME = {names.literal(table.name)}"
+        " AND INDEX_NAME = 'PRIMARY' AND SEQ_IN_INDEX = 1 AND SUB_PART IS NULL"
+    )
+    found = {names.spell(column) for _, name, column in _of_schema(rows, table.schema) if names.spell(name) == table.name}
+    return next((column for column in table.columns if column.name in found), None)
+
+
+def _of_schema(rows: list[Row], schema: str) -> Iterator[Row]:
+    """Yield the rows of exactly that schema: information_schema compares names without case and accents."""
+    return (row for row in rows if names.spell(row[0]) == schema)
