@@ -42,7 +42,7 @@ def shop(source: DatabaseServer) -> Iterator[str]:
 
 def inspect(source: DatabaseServer, schemas: list[str], *take: str) -> dict[str, Any]:
     job = {"protocol": 1, "job": "inspect", "source": source.admin, "tools": source.tools, "schemas": schemas, "take": take}
-    return agent_client.run(job)
+    return agent_client.run({**job, "like": {}, "time_limit": 60.0, "log": ""})
 
 
 def test_what_is_restored_is_what_was_there_while_others_wrote(

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-import subprocess
+import threading
 from typing import Any
 
-from . import accounts, canary, client, dumping, fingerprint, inventory, privileges, processes, sealing, server, snapshot
+from . import (
+    accounts,
+    canary,
+    client,
+    counters,
+    dumping,
+    fingerprint,
+    inventory,
+    loose_tables,
+    moment,
+    position,
+    privileges,
+    processes,
+    questions,
+    replication,
+    sealing,
+    server,
+    snapshot,
+)
+from .asking import Asker
 from .context import Context, peak_rss_bytes
 from .destinations import Destinations
+from .held_tool import Gate, HeldTool
+from .moment import Moment
 from .outgoing import Outgoing, Write
 from .pipeline import Pipeline, copy, widen
-from .processes import Process
 from .protocol import BackupJob
 
 ACCOUNTS_END = "-- Accounts completed"
@@ -32,6 +52,8 @@ class Backup:
         self._destinations = Destinations(job["stores"])
         self._result: dict[str, Any] = {}
         self._accounts = accounts.Statements([], [])
+        self._counters: counters.Counters = {}
+        self._asker = Asker(self._tools, job["source"], context.commands)
 
     def run(self) -> dict[str, Any]:
         """Prepare, dump, then send the accounts that were read in the dump's own snapshot."""
@@ -59,21 +81,24 @@ class Backup:
     def _prepare(self, reader: client.Session) -> None:
         """Look at the server, choose the schemas, write the canary: all that must stand before the snapshot opens."""
         described = server.describe(reader)
+        server.require_known(described, self._job["servers"])
         dumping.check_version(self._tools, described, self._context.commands)
         server.steady(reader, described["flavour"])
+        followed = replication.look(self._asker, reader, described["flavour"])
+        replication.require_fresh(followed, described["flavour"], self._job["max_lag"])
         schemas = server.choose_schemas(reader, self._job["schemas"], self._job["canary"])
         privileges.require(reader, described["flavour"], schemas)
         row = canary.write(reader, self._job["recovery_point"]) if self._job["canary"] else None
+        self._counters = counters.read(reader, described["flavour"], schemas)
         self._result |= {"server": described, "schemas": schemas, "canary": row}
+        self._result |= {"replication": followed.describe(), "not_covered": [followed.unknown] if followed.unknown else []}
 
     def _send_dump(self, reader: client.Session) -> dict[str, Any]:
-        """Dump the schemas and look at them, both in one snapshot. Add `snapshot_at` and `lock` to the result."""
+        """Dump the schemas and look at them, both in one snapshot. Add what is known of that moment to the result."""
         outgoing = self._outgoing("dump.sql.zst.gpg", "dump")
-        marker = snapshot.MarkerWatch(self._tools["snapshot_marker"])
-        lock = snapshot.Lock(self._connect(), self._job["lock_seconds"])
-        lock.take()
-        self._result["snapshot_at"] = snapshot.open_snapshot(reader)
-        dump, pipeline = self._start_dump(), Pipeline()
+        marker, looked = snapshot.MarkerWatch(self._tools["snapshot_marker"]), threading.Event()
+        asked = questions.Questions(self._job["questions"], self._tools, self._job["source"], self._context.commands)
+        dump, shared, pipeline = self._start_dump(reader), self._agree_on_moment(reader, asked), Pipeline()
 
         def produce(write: Write) -> None:
             def pass_on(data: memoryview) -> None:
@@ -81,34 +106,66 @@ class Backup:
                 write(data)
 
             with marker:
-                copy(dump.stdout, pass_on)
+                copy(dump.process.stdout, pass_on)
+
+        def look() -> None:
+            shared.wait()
+            self._result["answers"] = asked.ask()
+            self._look(reader, shared)
+            looked.set()
+
+        def let_go() -> None:
+            marker.ended.wait()
+            looked.wait()
+            shared.end()
 
         with self._context.progress.stage("dump") as plain, self._context.progress.stage("upload") as sent:
-            pipeline.add(dump, lambda process, status: dumping.explain_death(process, status, self._job["source"]))
+            pipeline.add(dump.process, lambda process, status: dumping.explain_death(process, status, self._job["source"]))
             outgoing.attach(pipeline, produce, plain, sent)
-            pipeline.pump("read lock", lambda: lock.release(marker))
-            pipeline.pump("fingerprint", lambda: self._look(reader))
+            pipeline.pump("snapshot", lambda: shared.open(dump, marker))
+            pipeline.pump("fingerprint", look)
+            pipeline.pump("locked tables", let_go)
             pipeline.on_failure(reader.kill)
+            pipeline.on_failure(shared.cut)
+            pipeline.on_failure(asked.cut)
             pipeline.run()
         ended = outgoing.ends_with(self._tools["end_marker"])
-        dumping.check_whole(dump.name, self._tools, snapshot=marker.found, ended=ended)
-        self._result["lock"] = lock.describe()
+        dumping.check_whole(dump.process.name, self._tools, snapshot=marker.found, ended=ended)
+        self._result |= {"snapshot_at": shared.at, "lock": shared.describe(), "position": shared.position}
         return outgoing.describe(self._tools["end_marker"])
 
-    def _start_dump(self) -> Process:
-        argv = dumping.arguments(self._tools, self._result["schemas"])
-        pipe = subprocess.PIPE
-        dump = client.start_with_defaults(argv, self._tools, self._job["source"], self._context.commands, stdout=pipe)
-        widen(dump.stdout)
+    def _start_dump(self, reader: client.Session) -> HeldTool:
+        argv, commands = dumping.arguments(self._tools, self._result["schemas"]), self._context.commands
+        gate = Gate(reader) if dumping.waits_at_gate(self._tools, commands) else None
+        dump = HeldTool(argv, self._tools, self._job["source"], commands, gate)
+        widen(dump.process.stdout)
         return dump
 
-    def _look(self, reader: client.Session) -> None:
+    def _agree_on_moment(self, reader: client.Session, asked: questions.Questions) -> Moment:
+        found = self._result["server"]
+        return Moment(
+            self._job,
+            found,
+            reader,
+            self._connect,
+            positions=position.Reader(self._asker, found),
+            open_beside=asked.open_snapshot,
+            loose=loose_tables.find(reader, self._result["schemas"]) if self._job["non_transactional"] == "lock" else [],
+        )
+
+    def _look(self, reader: client.Session, shared: Moment) -> None:
         """Take the fingerprint, the inventory and the accounts inside the snapshot."""
         flavour, schemas = self._result["server"]["flavour"], self._result["schemas"]
         with self._context.progress.stage("fingerprint"):
-            self._result["fingerprint"] = fingerprint.compute(reader, flavour, schemas)
+            found = fingerprint.compute(reader, flavour, schemas, sample_above=self._job["sample_above"])
+            if shared.later:
+                moment.mark_unsteady(found, fingerprint.compute(shared.later, flavour, schemas, like=found))
+            loose_tables.mark(found, shared.locked_tables)
+            self._result["fingerprint"] = found
         with self._context.progress.stage("inventory"):
-            self._result["inventory"] = inventory.take(reader, flavour, schemas)
+            seen = inventory.take(reader, flavour, schemas)
+            seen["counters"] = counters.at_least(self._counters, seen["counters"])
+            self._result["inventory"] = seen
             self._accounts = accounts.take(reader, flavour, schemas)
 
     def _send_statements(self, role: str, statements: list[str]) -> dict[str, Any]:

@@ -41,6 +41,14 @@ def check_version(tools: Tools, server: dict[str, Any], log: CommandLog) -> None
         raise AgentError("tool", f"{name} is older than the server ({server['version']})", detail=said, hint=hint)
 
 
+def waits_at_gate(tools: Tools, log: CommandLog) -> bool:
+    """Say whether the dump tool knows `init-command`: MySQL's does since 8.2, MariaDB's does not."""
+    process = processes.start([*tools["version"][:-1], "--help"], log, path=tools["path"], stdout=subprocess.PIPE)
+    said = process.stdout.read()
+    process.wait()
+    return b"--init-command=" in said
+
+
 def arguments(tools: Tools, schemas: list[str]) -> list[str]:
     """Return the argv that dumps the schemas. Raise AgentError (source) for a name that the tool would take for an option."""
     for schema in schemas:

@@ -1,7 +1,8 @@
-"""A tool that is started, has loaded all that it needs, and waits at its option file before it connects.
+"""A tool that is started, has loaded all that it needs, and waits as near to its work as it can.
 
-What a tool needs to start takes longer than to connect, and need not be done while writers wait. Its option file is a pipe: as
-long as nothing comes out of it, the tool waits.
+Starting and connecting take a tool longer than opening a transaction, and need not be done while writers wait. One that knows
+`init-command` waits behind a gate on the server, connected. Any other waits at its option file, which is a pipe: as long as
+nothing comes out of it, the tool does not connect.
 """
 
 from __future__ import annotations
@@ -9,24 +10,56 @@ from __future__ import annotations
 import array
 import fcntl
 import os
+import secrets
 import subprocess
 import termios
 import time
 
 from . import client, processes
+from .client import Session
 from .processes import CommandLog
 from .protocol import Endpoint, Tools
 
 COMMENT = b"# more follows\n"
-INTERVAL = 0.002
+INTERVAL = 0.003
+LONGEST = 24 * 3600
+"""Seconds at the gate: as long as whoever holds it lives."""
+
+
+class Gate:
+    """A named lock of the server, shut by a session, behind which a tool waits."""
+
+    def __init__(self, session: Session) -> None:
+        """Shut it."""
+        self._session = session
+        self._name = f"proven_{secrets.token_hex(8)}"
+        session.execute(f"DO GET_LOCK('{self._name}', 0)")
+
+    @property
+    def init_command(self) -> str:
+        """The tool's first statement: it says that it is there, then waits."""
+        return f"DO GET_LOCK('{self._name}_seen', 0), GET_LOCK('{self._name}', {LONGEST}), RELEASE_LOCK('{self._name}')"
+
+    def is_reached(self) -> bool:
+        """Say whether the tool is there."""
+        return self._session.query(f"SELECT IS_USED_LOCK('{self._name}_seen') IS NOT NULL") == [("1",)]
+
+    def open(self) -> None:
+        """Let the tool pass."""
+        self._session.execute(f"DO RELEASE_LOCK('{self._name}')")
 
 
 class HeldTool:
     """One tool; `process` is it. Its output comes line by line, so that what it says is heard when it says it."""
 
-    def __init__(self, argv: list[str], tools: Tools, endpoint: Endpoint, commands: CommandLog) -> None:
+    def __init__(
+        self, argv: list[str], tools: Tools, endpoint: Endpoint, commands: CommandLog, gate: Gate | None = None
+    ) -> None:
         """Given an argv with `{defaults}` in it, start the tool. Raise AgentError (tool) if it is missing."""
+        self._gate = gate
         self._options = client.option_file(endpoint)
+        if gate:
+            self._options += f"init-command={client.quote_option(gate.init_command)}\n".encode()
         reading, self._writing = os.pipe()
         try:
             os.write(self._writing, COMMENT)
@@ -41,23 +74,33 @@ class HeldTool:
             )
         finally:
             os.close(reading)
+        if gate:
+            self._tell_options()
 
     def wait_until_ready(self, seconds: float) -> None:
-        """Wait until the tool has begun to read its option file, has ended, or `seconds` are over: none of it is an error."""
+        """Wait until the tool is where it waits, has ended, or `seconds` are over: none of it is an error."""
         until = time.monotonic() + seconds
-        while self._unread() and self.process.runs() and time.monotonic() < until:
+        while not self._is_ready() and self.process.runs() and time.monotonic() < until:
             time.sleep(INTERVAL)
 
     def go(self) -> None:
-        """Let it connect."""
+        """Let it do its work."""
+        if self._gate:
+            self._gate.open()
+        else:
+            self._tell_options()
+
+    def _is_ready(self) -> bool:
+        if self._gate:
+            return self._gate.is_reached()
+        unread = array.array("i", [0])
+        fcntl.ioctl(self._writing, termios.FIONREAD, unread)
+        return unread[0] == 0
+
+    def _tell_options(self) -> None:
         try:
             os.write(self._writing, self._options)
         except BrokenPipeError:
             pass  # it has ended: its status says why
         finally:
             os.close(self._writing)
-
-    def _unread(self) -> int:
-        size = array.array("i", [0])
-        fcntl.ioctl(self._writing, termios.FIONREAD, size)
-        return size[0]

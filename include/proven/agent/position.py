@@ -31,14 +31,14 @@ class Reader:
     def read(self, session: Session) -> dict[str, Any]:
         """Return the position as `manifest.Position` has it. Members are empty where the server keeps no binary log, and where
         the account may not ask."""
-        rows = session.query(self._statement) if self._statement else []
+        # in one go: writers wait for the answer
+        *rows, (gtid,) = session.query("; ".join(filter(None, (self._statement, GTID[self._flavour]))))
         if self._flavour == "mariadb":
             found = {(row[0] or "").lower(): row[1] for row in rows}
             file, offset = found.get("binlog_snapshot_file"), found.get("binlog_snapshot_position")
         else:
             file, offset = rows[0][:2] if rows else (None, None)
-        gtid = SPACE.sub("", session.query(GTID[self._flavour])[0][0] or "")
-        return {"file": file or "", "offset": int(offset or 0), "gtid": gtid}
+        return {"file": file or "", "offset": int(offset or 0), "gtid": SPACE.sub("", gtid or "")}
 
 
 def _choose_statement(asker: Asker, version: str) -> str:

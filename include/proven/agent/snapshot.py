@@ -47,6 +47,10 @@ BACKUP_STAGE = Kind(
     "BACKUP STAGE END",
 )
 """Holds back commits and closes no table, so that no long query holds it up."""
+OPEN_SNAPSHOT = (
+    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT;"
+    " SELECT DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%f')"
+)
 NOT_LOCKED: dict[str, Any] = {"kind": "none", "waited_seconds": 0.0, "held_seconds": 0.0}
 
 
@@ -148,9 +152,8 @@ class Lock:
 
 def open_snapshot(session: Session) -> str:
     """Open a consistent snapshot in the session and return its moment: the source's clock, ISO 8601 in UTC."""
-    session.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    session.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-    moment = str(session.query("SELECT DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%f')")[0][0])
+    # in one go: writers wait for the answer
+    moment = str(session.query(OPEN_SNAPSHOT)[0][0])
     return datetime.datetime.fromisoformat(moment).replace(tzinfo=datetime.timezone.utc).isoformat()
 
 
