@@ -39,7 +39,8 @@ def test_the_report_says_whatever_the_verdict_says(drilled: Drilled, outcome: st
     drawn = document(drilled, outcome)
     verdict = drawn.verdict
     seen = squeezed(read(html.render_drill(drawn)).text)
-    said = [verdict.drill, verdict.recovery_point, verdict.reason, verdict.hint, verdict.triggered_by, *verdict.not_covered]
+    said = [verdict.drill, verdict.recovery_point, verdict.reason, verdict.hint, verdict.triggered_by]
+    said += [*verdict.not_covered, *verdict.warnings]
     for check in verdict.checks:
         said += [check.name, check.figure, check.hint, *check.differences]
     for step in verdict.steps:
@@ -163,3 +164,21 @@ def document_once(drilled: Drilled) -> DrillDocument:
     if not DRAWN:
         DRAWN.append(document(drilled, "proven"))
     return DRAWN[0]
+
+
+def test_the_age_of_a_recovery_point_that_was_chosen_is_no_loss(drilled: Drilled) -> None:
+    drawn = document_once(drilled)
+    old = drawn.verdict.model_copy(update={"data_age_seconds": 30 * 86400.0, "measured_rto_seconds": 7200.0})
+    late = drawn.model_copy(update={"verdict": old})
+    assert [measure.status for measure in measures.measure(late)] == ["not met", "not met"]
+    chosen = late.model_copy(update={"chosen": True})
+    assert [measure.status for measure in measures.measure(chosen)] == ["not shown", "not met"]
+    assert "its age is no loss" in read(html.render_drill(chosen)).text
+
+
+def test_what_decides_stands_first(drilled: Drilled) -> None:
+    drawn = document(drilled, "refuted")
+    seen = read(html.render_drill(drawn)).text
+    failed = [check.name for check in drawn.verdict.checks if check.outcome == "fail"]
+    places = {check.name: seen.index(f"\n{check.name}", seen.index("what was seen")) for check in drawn.verdict.checks}
+    assert sorted(places, key=lambda name: places[name])[: len(failed)] == sorted(failed)

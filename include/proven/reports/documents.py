@@ -18,6 +18,7 @@ COUNTED = ("schemas", "tables", "sequences", "views", "routines", "triggers", "e
 """Kinds of the inventory (`agent/inventory.py`) of which a reader wants to know the number."""
 MOST_TABLES = 12
 """The largest ones are named."""
+SLOWEST_TABLES = 3
 
 
 class Schema(Record):
@@ -34,6 +35,8 @@ class Table(Record):
     name: str
     rows: int
     engine: str
+    seconds: float
+    """That its fingerprint took on the source."""
 
 
 class Artifact(Record):
@@ -53,7 +56,7 @@ class Contents(Record):
     kind: str
     proven_version: str
     started_at: datetime.datetime
-    snapshot_at: datetime.datetime
+    data_as_of: datetime.datetime
     finished_at: datetime.datetime
     server: Server
     schemas: list[Schema]
@@ -61,6 +64,8 @@ class Contents(Record):
     rows: int
     largest: list[Table]
     """The tables with most rows."""
+    slowest: list[Table]
+    """The tables whose fingerprints took longest."""
     objects: dict[str, int]
     """Kind → how many, as the inventory has them."""
     artifacts: list[Artifact]
@@ -123,6 +128,8 @@ class DrillDocument(Record):
     untrusted: str = ""
     """Why there are no contents: the manifest is not to be trusted."""
     objectives: Objectives
+    chosen: bool
+    """There was a newer recovery point when it was drilled: the age of this one is somebody's choice, and no loss."""
     owner: str
     """Team that answers for the database."""
     place: str
@@ -136,19 +143,23 @@ class DrillDocument(Record):
 def summarise(found: Manifest) -> Contents:
     """Return what a manifest says of its recovery point."""
     tables = found.fingerprint.get("tables", {})
-    known = [Table(name=name, rows=int(table["rows"]), engine=str(table.get("engine", ""))) for name, table in tables.items()]
+    known = [
+        Table(name=name, rows=int(table["rows"]), engine=str(table.get("engine", "")), seconds=float(table.get("seconds", 0.0)))
+        for name, table in tables.items()
+    ]
     return Contents(
         recovery_point=found.recovery_point,
         kind=found.kind,
         proven_version=found.proven_version,
         started_at=found.started_at,
-        snapshot_at=found.snapshot_at,
+        data_as_of=found.data_as_of,
         finished_at=found.finished_at,
         server=found.server,
         schemas=_count_schemas(found.schemas, known),
         tables=len(known),
         rows=sum(table.rows for table in known),
         largest=sorted(known, key=lambda table: (-table.rows, table.name))[:MOST_TABLES],
+        slowest=sorted(known, key=lambda table: (-table.seconds, table.name))[:SLOWEST_TABLES],
         objects={kind: len(found.inventory[kind]) for kind in COUNTED if found.inventory.get(kind)},
         artifacts=[_without_parts(artifact) for artifact in found.artifacts],
         recipients=found.recipients,

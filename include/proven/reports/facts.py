@@ -17,9 +17,11 @@ def recovery_point(contents: Contents, stores: Sequence[str] = ()) -> Facts:
     """Yield what a recovery point holds in short, and the names of the stores that have it, where they are given."""
     yield "source", source(contents)
     yield "identity", contents.server.identity
-    yield "data as of", moment(contents.snapshot_at)
+    yield "data as of", moment(contents.data_as_of)
     yield "schemas", ", ".join(schema.name for schema in contents.schemas)
     yield "tables", f"{count(contents.tables, 'table')}, {contents.rows:,} rows, fingerprinted inside the dump's snapshot"
+    if slowest := ", ".join(f"{table.name} {format_seconds(table.seconds)}" for table in contents.slowest):
+        yield "slowest", f"fingerprints: {slowest}"
     yield "dumped", f"{format_bytes(contents.plain_bytes)} of SQL in {taken(contents)}"
     yield "stored", stored(contents)
     if stores:
@@ -29,7 +31,7 @@ def recovery_point(contents: Contents, stores: Sequence[str] = ()) -> Facts:
 
 def origin(contents: Contents) -> Facts:
     """Yield whose data a recovery point holds, and of when."""
-    yield "Data as of", moment(contents.snapshot_at)
+    yield "Data as of", moment(contents.data_as_of)
     yield "Source", source(contents)
     yield "Server's identity", contents.server.identity
     if place := position(contents):

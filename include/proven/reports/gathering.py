@@ -80,6 +80,7 @@ def draw(
         contents=contents,
         untrusted=untrusted,
         objectives=_objectives(installation, found.verdict),
+        chosen=any(recovery_point < point and point < drill for point in catalog.recovery_points(database)),
         owner=installation.database(database).owner,
         place=describe_place(installation.fleet.store(store)),
         records=records,

@@ -12,6 +12,7 @@ import jinja2
 
 from include.proven.fleet import schedule
 from include.proven.progress import format_bytes, format_seconds
+from include.proven.proof.verdict import Check
 from include.proven.reports import controls, differences, facts, measures
 from include.proven.reports.documents import DrillDocument
 from include.proven.reports.periods import PeriodDocument
@@ -40,10 +41,11 @@ def render_drill(document: DrillDocument) -> str:
         "drill.html.j2",
         document=document,
         verdict=verdict,
+        checks=sorted(verdict.checks, key=_urgency),
         contents=document.contents,
         meaning=MEANING[verdict.outcome],
         measures=measures.measure(document),
-        bars=measures.bars(verdict.steps),
+        bars=measures.bars(verdict.steps, verdict.checks),
         backup_bars=measures.backup_bars(document.contents.stages) if document.contents else [],
         isolation=facts.isolation(verdict),
         passed=sum(check.outcome == "pass" for check in verdict.checks),
@@ -93,6 +95,11 @@ def _templates() -> jinja2.Environment:
     shared: Mapping[str, object] = {"facts": facts, "TITLES": TITLES, "MARKS": MARKS, "ANSWERS": ANSWERS}
     environment.globals |= shared
     return environment
+
+
+def _urgency(check: Check) -> tuple[int, bool]:
+    """Return what checks are sorted by: those that decide first, then those that compare data."""
+    return ("fail", "could-not-run", "pass").index(check.outcome) if check.severity == "critical" else 2, not check.proves_data
 
 
 def _make_visible(value: object) -> object:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from include.proven.manifest import Stage
-from include.proven.proof.verdict import Step
+from include.proven.proof.verdict import Check, Step
 from include.proven.reports.documents import DrillDocument
 
 AGE, TIME = "Age of the data", "Recovery time"
@@ -23,13 +23,13 @@ class Measure:
     """What was measured, as a sentence."""
     measured: float | None
     objective: float
-    counts: bool
-    """False: it was measured on something that is not proven, so it keeps no promise."""
+    but: str = ""
+    """Why what was measured neither keeps nor breaks the promise, as a sentence; empty where it does."""
 
     @property
     def status(self) -> Status:
         """Say whether the promise was kept."""
-        if self.measured is None or not self.counts:
+        if self.measured is None or self.but:
             return "not shown"
         return "met" if self.measured <= self.objective else "not met"
 
@@ -59,22 +59,21 @@ class Bar:
 def measure(document: DrillDocument) -> list[Measure]:
     """Return both objectives of a drill, and what it has measured."""
     verdict, promised = document.verdict, document.objectives
-    proven = verdict.outcome == "proven"
+    doubt = "" if verdict.outcome == "proven" else "It keeps no promise: the recovery point is not proven."
+    choice = "An older recovery point was chosen: its age is no loss." if document.chosen else ""
     age = "Age of the restored data when the drill began: what would have been lost, had the source died then."
     rto = "Building the sandbox and restoring into it, without waiting for room."
     return [
-        Measure(AGE, age, verdict.data_age_seconds, promised.rpo_seconds, proven),
-        Measure(TIME, rto, verdict.measured_rto_seconds, promised.rto_seconds, proven),
+        Measure(AGE, age, verdict.data_age_seconds, promised.rpo_seconds, doubt or choice),
+        Measure(TIME, rto, verdict.measured_rto_seconds, promised.rto_seconds, doubt),
     ]
 
 
-def bars(steps: Sequence[Step]) -> list[Bar]:
-    """Return the steps of a drill, each with its stages behind it."""
-    longest = max((step.seconds for step in steps), default=0.0) or 1.0
-    return [
-        Bar(name, is_step, seconds, moved, min(100.0, 100 * seconds / longest))
-        for name, is_step, seconds, moved in _lines(steps)
-    ]
+def bars(steps: Sequence[Step], checks: Sequence[Check]) -> list[Bar]:
+    """Return the steps of a drill, each with its stages behind it, and what the checks took together."""
+    lines = [*_lines(steps), *([("checks", True, sum(check.seconds for check in checks), 0)] if checks else [])]
+    longest = max((seconds for _, _, seconds, _ in lines), default=0.0) or 1.0
+    return [Bar(name, is_step, seconds, moved, 100 * seconds / longest) for name, is_step, seconds, moved in lines]
 
 
 def backup_bars(stages: Sequence[Stage]) -> list[Bar]:

@@ -76,9 +76,11 @@ class PeriodDocument(Record):
     def measures(self, line: DatabaseLine) -> list[Measure]:
         """Return a database's objectives, and what its newest proven drill says of them by the end of the period."""
         proven = line.newest_proven
-        age = (self.drawn_at - proven.snapshot_at).total_seconds() if proven and proven.snapshot_at else None
+        age = None
+        if proven and proven.data_age_seconds is not None:
+            age = proven.data_age_seconds + (self.drawn_at - proven.started_at).total_seconds()
         rto = proven.measured_rto_seconds if proven else None
         return [
-            Measure(AGE, "Age of the newest proven data.", age, line.rpo_seconds, counts=True),
-            Measure(TIME, "As the newest proven drill has measured it.", rto, line.rto_seconds, counts=True),
+            Measure(AGE, "Age of the newest proven data.", age, line.rpo_seconds),
+            Measure(TIME, "As the newest proven drill has measured it.", rto, line.rto_seconds),
         ]
