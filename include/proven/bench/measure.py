@@ -28,17 +28,17 @@ class Timing:
 
 def time_work(way: str, work: Callable[[], object], count: Callable[[], int]) -> Timing:
     """Run `work`; CPU seconds are this process's and its children's. `count` says how many bytes went, when it is done."""
-    before, begun = _cpu(), time.monotonic()
+    before, begun = cpu_seconds(), time.monotonic()
     work()
     wall = time.monotonic() - begun
-    return Timing(way, wall, _cpu() - before, count())
+    return Timing(way, wall, cpu_seconds() - before, count())
 
 
 def time_program(
     way: str, argv: Sequence[str], count: int, *, environment: Mapping[str, str], source: pathlib.Path, sink: pathlib.Path
 ) -> Timing:
     """Run a program that reads a pipe from `source` and writes to `sink`. Raise ToolError, with its last words, if it fails."""
-    before, begun = _cpu(), time.monotonic()
+    before, begun = cpu_seconds(), time.monotonic()
     with subprocess.Popen(["cat", str(source)], stdout=subprocess.PIPE) as feeder, sink.open("wb") as out:
         program = subprocess.Popen(argv, stdin=feeder.stdout, stdout=out, stderr=subprocess.PIPE, env=dict(environment))
         if feeder.stdout:
@@ -49,7 +49,7 @@ def time_program(
     wall = time.monotonic() - begun
     if program.returncode:
         raise ToolError(f"{way}: exit status {program.returncode}", detail=words.decode(errors="replace")[-1000:])
-    return Timing(way, wall, _cpu() - before, count, peak)
+    return Timing(way, wall, cpu_seconds() - before, count, peak)
 
 
 def print_table(timings: Sequence[Timing]) -> None:
@@ -74,6 +74,7 @@ def _watch(program: subprocess.Popen[bytes]) -> int:
     return peak * 1024
 
 
-def _cpu() -> float:
+def cpu_seconds() -> float:
+    """Return what this process and its children that have ended have used."""
     seen = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in seen)

@@ -69,7 +69,7 @@ def _run_all(demo: environment.Demo, opened: installation.Installation) -> Itera
 def _dump(demo: environment.Demo, packer: str, file: pathlib.Path) -> Timing:
     places = {"socket": shlex.quote(str(demo.source.socket)), "home": shlex.quote(str(demo.gnupg_home))}
     pipeline = f"{DUMP} {SCHEMAS} | {packer} | {SEAL}".format(**places)
-    return time_work(f"dump, {packer.split()[0]}, gpg", lambda: _shell(pipeline, out=file), lambda: file.stat().st_size)
+    return time_work(f"dump, {packer.split()[0]}, gpg", lambda: run_shell(pipeline, out=file), lambda: file.stat().st_size)
 
 
 def _into_sandbox(
@@ -82,10 +82,10 @@ def _into_sandbox(
         with drill.reach(opened, this) as endpoint:
             socket = endpoint["socket"]
         if load:
-            _shell(f"{LOAD} --execute {DEFINER}".format(socket=shlex.quote(socket)))
+            run_shell(f"{LOAD} --execute {DEFINER}".format(socket=shlex.quote(socket)))
         work = (lambda: load(socket)) if load else (lambda: drill.load(opened, this))
         timing = time_work(way, work, lambda: sum(artifact.plain_bytes for artifact in manifest.artifacts))
-        _shell(f"{LOAD} --execute {LOOK}".format(socket=shlex.quote(socket)))
+        run_shell(f"{LOAD} --execute {LOOK}".format(socket=shlex.quote(socket)))
     finally:
         drill.destroy(opened, this)
     return timing
@@ -93,10 +93,10 @@ def _into_sandbox(
 
 def _load(demo: environment.Demo, file: pathlib.Path, unpacker: str, socket: str) -> None:
     places = {"home": shlex.quote(str(demo.gnupg_home)), "socket": shlex.quote(socket)}
-    _shell(f"{OPEN} {shlex.quote(str(file))} | {unpacker} | {LOAD}".format(**places))
+    run_shell(f"{OPEN} {shlex.quote(str(file))} | {unpacker} | {LOAD}".format(**places))
 
 
-def _shell(pipeline: str, *, out: pathlib.Path | None = None) -> None:
+def run_shell(pipeline: str, *, out: pathlib.Path | None = None) -> None:
     """Run what a person would type. Raise ToolError, with its words, if any part of it fails."""
     with (out or pathlib.Path(os.devnull)).open("wb") as sink:
         done = subprocess.run(

@@ -1,0 +1,257 @@
+"""Time the fingerprint beside the dump that it goes with, on real servers with tables such as sysbench makes.
+
+Three times on the same data: the dump alone, through zstd and gpg as a backup sends it; the fingerprint alone; a whole backup
+to a directory, in which both run at once. By default the tables are larger than the server's buffer pool; what the operating
+system keeps of their files it keeps for all three.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import secrets
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
+
+import yaml
+
+from include.proven import backup, engines, installation, servers
+from include.proven.agent import client, snapshot
+from include.proven.agent import fingerprint as fingerprints
+from include.proven.agent.processes import CommandLog
+from include.proven.agent.protocol import Endpoint, Tools
+from include.proven.agent.tables import list_tables
+from include.proven.bench import measure, pipelines
+from include.proven.demo import environment
+from include.proven.demo.keys import create_demo_keys
+from include.proven.encryption import gpg
+from include.proven.engines.grants import backup_grants
+from include.proven.manifest import Manifest
+
+TABLES = 8
+ROWS = 500_000
+FLAVOURS = ("mariadb", "mysql")
+BUFFER_POOL = "512M"
+SCHEMA = "sbtest"
+ACCOUNT = "proven@'127.0.0.1'"
+FETCH_MYSQL = environment.CHECKOUT / "scripts" / "fetch-mysql"
+SEAL = "gpg --homedir {home} --batch --yes --trust-model always -z 0 --encrypt --recipient backup@proven.invalid"
+
+COLUMNS = (
+    "id INT NOT NULL PRIMARY KEY, k INT NOT NULL DEFAULT 0, c CHAR(120) NOT NULL DEFAULT '', pad CHAR(60) NOT NULL DEFAULT '',"
+    " KEY k_1 (k)"
+)
+"""As sysbench's oltp_common.lua makes them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """How long something took, and how much of the cores, the server's part included: seconds."""
+
+    wall: float
+    cpu: float
+
+    def __str__(self) -> str:
+        return f"{self.wall:.1f} ({self.cpu:.1f})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """One server, timed. `fingerprint_in_backup` and `lock_held` are seconds."""
+
+    server: str
+    rows: int
+    data_bytes: int
+    """Of the tables, without indexes, as the server estimates it."""
+    dump: Span
+    fingerprint: Span
+    backup: Span
+    """With dump and fingerprint at once."""
+    fingerprint_in_backup: float
+    lock_held: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Bed:
+    """A server with data, and a fleet that has it as its one database."""
+
+    folder: pathlib.Path
+    flavour: str
+    endpoint: Endpoint
+    tools: Tools
+    server: servers.ServerProcess
+
+    def connect(self, endpoint: Endpoint | None = None) -> client.Session:
+        """Open a session of the backup account, or another one."""
+        return client.Session(self.tools, endpoint or self.endpoint, CommandLog())
+
+
+def run(rows: int, flavours: Sequence[str]) -> list[Measured]:
+    """Time tables of that many rows each on a server of each flavour."""
+    return [_measure(flavour, rows) for flavour in flavours]
+
+
+def table(found: Sequence[Measured]) -> str:
+    """Return a Markdown table of what was measured."""
+    lines = {
+        "data": [f"{each.data_bytes / 1e9:.2f} GB, {each.rows:,} rows" for each in found],
+        "dump, zstd, gpg alone: seconds (of CPU)": [str(each.dump) for each in found],
+        "fingerprint alone: seconds (of CPU)": [str(each.fingerprint) for each in found],
+        "fingerprint in parts of the dump": [f"{each.fingerprint.wall / each.dump.wall:.2f}" for each in found],
+        "a backup, both at once: seconds (of CPU)": [str(each.backup) for each in found],
+        "the fingerprint in it: seconds": [f"{each.fingerprint_in_backup:.1f}" for each in found],
+        "lock held: milliseconds": [f"{each.lock_held * 1000:.0f}" for each in found],
+    }
+    head = [f"| {TABLES} tables | " + " | ".join(each.server for each in found) + " |", "|---|" + "---:|" * len(found)]
+    return "\n".join([*head, *(f"| {name} | {' | '.join(values)} |" for name, values in lines.items()), ""])
+
+
+def _measure(flavour: str, rows: int) -> Measured:
+    with _bed(flavour, rows) as bed:
+        with bed.connect() as session:
+            version = str(session.query("SELECT VERSION()")[0][0])
+            size = sum(found.bytes for found in list_tables(session, SCHEMA))
+        _say("dump alone")
+        dump = _time(bed, lambda: _dump(bed))
+        _say("fingerprint alone")
+        alone = _time(bed, lambda: _fingerprint(bed))
+        _say("a backup, both at once")
+        taken: list[Manifest] = []
+        both = _time(bed, lambda: taken.append(_back_up(bed)))
+        (manifest,) = taken
+        return Measured(
+            server=f"{flavour} {version}",
+            rows=manifest.fingerprint["rows"],
+            data_bytes=size,
+            dump=dump,
+            fingerprint=alone,
+            backup=both,
+            fingerprint_in_backup=next(stage.seconds for stage in manifest.stages if stage.name == "fingerprint"),
+            lock_held=manifest.lock.held_seconds if manifest.lock else 0.0,
+        )
+
+
+def _time(bed: Bed, work: Callable[[], object]) -> Span:
+    before, begun = _cpu(bed), time.monotonic()
+    work()
+    wall = time.monotonic() - begun
+    return Span(wall, _cpu(bed) - before)
+
+
+def _cpu(bed: Bed) -> float:
+    """Return what the server, this process and its children have used."""
+    stats = [pathlib.Path(f"/proc/{pid}/stat").read_text() for pid in servers.find_processes(bed.server.datadir)]
+    # after the name, which may hold anything: utime and stime are the 14th and 15th field
+    ticks = sum(int(field) for stat in stats for field in stat.rpartition(")")[2].split()[11:13])
+    return ticks / os.sysconf("SC_CLK_TCK") + measure.cpu_seconds()
+
+
+def _dump(bed: Bed) -> None:
+    defaults = bed.folder / "client.cnf"
+    defaults.touch(mode=0o600)
+    defaults.write_bytes(client.option_file(bed.endpoint))
+    argv = [part.replace(client.DEFAULTS, str(defaults)) for part in bed.tools["dump"]]
+    argv[0] = servers.find_program(argv[0], [pathlib.Path(folder) for folder in bed.tools["path"]])
+    seal = SEAL.format(home=shlex.quote(str(bed.folder / "gnupg")))
+    pipelines.run_shell(f"{shlex.join([*argv, '--databases', SCHEMA])} | zstd -q -3 -c | {seal}")
+
+
+def _fingerprint(bed: Bed) -> None:
+    with bed.connect() as session:
+        snapshot.open_snapshot(session)
+        fingerprints.compute(session, bed.flavour, [SCHEMA])
+
+
+def _back_up(bed: Bed) -> Manifest:
+    opened = installation.open_installation(bed.folder / "fleet.yaml")
+    return backup.take_backup(opened, "bench", backup.new_id()).manifest
+
+
+@contextlib.contextmanager
+def _bed(flavour: str, rows: int) -> Iterator[Bed]:
+    """Start a server, fill it, write a fleet, and remove all of it afterwards."""
+    chosen, path = engines.engine(flavour), _find_programs(flavour)
+    with tempfile.TemporaryDirectory(prefix="proven-bench-", dir="/var/tmp") as scratch:
+        folder, port = pathlib.Path(scratch), servers.choose_port()
+        folder.chmod(0o711)
+        options = [f"--innodb-buffer-pool-size={BUFFER_POOL}", *(["--auto-generate-certs=ON"] if flavour == "mysql" else [])]
+        server = servers.ServerProcess(chosen, folder / "server", tools=path, options=options, port=port)
+        tools = cast(Tools, vars(chosen.tools()) | {"path": [str(place) for place in path]})
+        endpoint = Endpoint(
+            flavour=flavour, socket="", host="127.0.0.1", port=port, user="proven", password=secrets.token_hex(12)
+        )
+        bed = Bed(folder, flavour, endpoint, tools, server)
+        try:
+            server.prepare()
+            server.start()
+            _say(f"{flavour}: filling {TABLES} tables of {rows:,} rows")
+            root = Endpoint(flavour=flavour, socket=str(server.socket), host="", port=0, user="root", password="")
+            with bed.connect(root) as session:
+                _fill(session, rows, endpoint["password"])
+            create_demo_keys(folder / "gnupg")
+            os.environ["PROVEN_CONNECTIONS"] = str(_write_fleet(bed, path))
+            yield bed
+        finally:
+            server.stop()
+            gpg.stop_agents(folder / "gnupg")
+
+
+def _find_programs(flavour: str) -> list[pathlib.Path]:
+    if flavour != "mysql":
+        return []
+    return [pathlib.Path(subprocess.run([str(FETCH_MYSQL)], stdout=subprocess.PIPE, text=True, check=True).stdout.strip())]
+
+
+def _fill(session: client.Session, rows: int, password: str) -> None:
+    """Make the tables: random digits in the first, the same in the others, too far apart for zstd to see."""
+    session.execute(f"CREATE USER {ACCOUNT} IDENTIFIED BY '{password}'")
+    for grant in backup_grants(ACCOUNT, session.endpoint["flavour"]).splitlines():
+        session.execute(grant)
+    session.execute(f"CREATE DATABASE {SCHEMA}")
+    session.execute(f"USE {SCHEMA}")
+    digits = " UNION ALL ".join(f"SELECT {digit} AS d" for digit in range(10))
+    places = ", ".join(f"({digits}) AS place{number}" for number in range(len(str(rows))))
+    numbers = " + ".join(f"{10**number} * place{number}.d" for number in range(len(str(rows))))
+    eleven = "LPAD(FLOOR(RAND() * 1e11), 11, '0')"
+    c, pad = (f"CONCAT_WS('-', {', '.join([eleven] * groups)})" for groups in (10, 5))
+    counted, drawn = f"SELECT 1 + {numbers} AS n FROM {places}", f"n, FLOOR(RAND() * {rows}), {c}, {pad}"  # noqa: S608
+    for number in range(1, TABLES + 1):
+        session.execute(f"CREATE TABLE sbtest{number} ({COLUMNS})")
+        values, origin = ("*", f"sbtest{number - 1}") if number > 1 else (drawn, f"({counted}) AS counted WHERE n <= {rows}")
+        session.execute(f"INSERT INTO sbtest{number} SELECT {values} FROM {origin}")  # noqa: S608 - all of it is from here
+        session.execute(f"ANALYZE TABLE sbtest{number}")
+
+
+def _write_fleet(bed: Bed, path: Sequence[pathlib.Path]) -> pathlib.Path:
+    """Write fleet file and connections; return the path of the latter."""
+    folder, keys = bed.folder, ["backup@proven.invalid"]
+    (folder / "store").mkdir()
+    database = {"connection": "source", "engine": bed.flavour, "schedule": None, "schemas": [SCHEMA], "stores": ["here"]}
+    promised = {"objectives": {"rpo": "1d", "rto": "1h"}, "sandbox": "local", "owner": "-", "contacts": ["nobody"]}
+    fleet = {
+        "version": 1,
+        "gnupg": {"home": str(folder / "gnupg"), "recipients": keys, "signer": keys[0]},
+        "tools": [str(place) for place in path],
+        "stores": {"here": {"kind": "directory", "path": str(folder / "store")}},
+        "sandboxes": {"local": {"kind": "local"}},
+        "pages": {"routes": {"nobody": {"kind": "webhook", "endpoint": environment.NOWHERE}}},
+        "databases": {"bench": database | promised},
+    }
+    (folder / "fleet.yaml").write_text(yaml.safe_dump(fleet))
+    source = {name: bed.endpoint[name] for name in ("host", "port", "password")}
+    private = folder / "connections.json"
+    private.touch(mode=0o600)
+    private.write_text(json.dumps({"source": {"conn_type": "mysql", "login": bed.endpoint["user"], **source}}))
+    return private
+
+
+def _say(line: str) -> None:
+    print(f"· {line}", file=sys.stderr)
