@@ -7,6 +7,7 @@ artifact's first kilobytes with the private key; the private key itself and the 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from include.proven import agent_client, engines, progress
 from include.proven.agent import protocol
 from include.proven.encryption import keyring
-from include.proven.errors import ConfigError, StoreError
+from include.proven.errors import ConfigError, EncryptionError, IntegrityError, StoreError
 from include.proven.hosts.contract import Host
 from include.proven.installation import Installation
 from include.proven.manifest import Artifact, Manifest
@@ -120,8 +121,7 @@ def schemas_of(installation: Installation, target: protocol.Endpoint) -> list[st
 def _open_artifact(installation: Installation, reads: Reads, artifact: Artifact) -> protocol.RestoreArtifact:
     """Return an artifact as a job takes it: a read URL and the key that opens it and nothing else."""
     request = reads.sign_get(reads.store.name, artifact.name)
-    start = reads.store.read_start(f"{reads.folder}/{artifact.name}", keyring.START_BYTES)
-    session_key = installation.keyring.session_key(start)
+    session_key = _session_key(installation, reads, artifact)
     installation.hide(session_key)
     return protocol.RestoreArtifact(
         name=artifact.name,
@@ -135,6 +135,23 @@ def _open_artifact(installation: Installation, reads: Reads, artifact: Artifact)
         end_marker=artifact.end_marker,
         parts=[part.model_dump() for part in artifact.parts],
     )
+
+
+def _session_key(installation: Installation, reads: Reads, artifact: Artifact) -> str:
+    """Return the session key of an artifact. Raise IntegrityError if its first part is damaged: gpg can't tell that."""
+    key = f"{reads.folder}/{artifact.name}"
+    try:
+        return installation.keyring.session_key(reads.store.read_start(key, keyring.START_BYTES))
+    except EncryptionError:
+        first = artifact.parts[0]
+        content = reads.store.read_start(key, first.bytes)
+        if hashlib.sha256(content).hexdigest() != first.sha256:
+            raise IntegrityError(
+                f"store: get {artifact.name} part 1 from {reads.store.name}: checksum mismatch",
+                detail=f"{len(content)} of {first.bytes} bytes are there",
+                hint="It was damaged or cut in the store. Take it from another store, or take a new backup.",
+            ) from None
+        raise
 
 
 def _job(
