@@ -17,6 +17,7 @@ from include.proven.errors import NothingStoredError, PageError, ProvenError
 from include.proven.installation import Installation
 from include.proven.proof.verdict import Verdict
 from include.proven.reaper_memory import Memory
+from include.proven.sabotage import scratch
 from include.proven.sandboxes.contract import Found
 from include.proven.sweeping import Leftover
 
@@ -106,6 +107,11 @@ def reap(installation: Installation, teller: Teller, *, dry_run: bool = False) -
             continue  # an installation before its first backup: nobody is to be paged for that
         except ProvenError as error:
             reaped.faults.append(_named(f"store {store}", error))
+    if not dry_run:
+        try:
+            scratch.clear(installation)
+        except ProvenError as error:
+            reaped.faults.append(_named("what a sabotage has left", error))
     return reaped
 
 

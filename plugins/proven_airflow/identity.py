@@ -14,6 +14,7 @@ from include.proven.fleet.databases import Database
 
 FIRE_DRILL = "fire_drill"
 REAPER = "reaper"
+SABOTAGE = "sabotage"
 RECOVERY_POINT = ids.RECOVERY_POINT.pattern
 """What the id of a recovery point looks like."""
 OWN_SANDBOX = "the database's own"

@@ -67,7 +67,7 @@ def house(
         stack.callback(airflow.stop)
         airflow.start()
         house = House(airflow, files, mariadb_source, swift, pager, watchman)
-        wait_for(lambda: len(house.call("GET", "/api/v2/dags")["dags"]) == 8, "the eight DAGs")
+        wait_for(lambda: len(house.call("GET", "/api/v2/dags")["dags"]) == 9, "the nine DAGs")
         house.pause("backup__clock")
         yield house
 

@@ -12,7 +12,8 @@ from typing import Literal
 from include.proven.errors import ConfigError
 from include.proven.fleet import hints
 
-Severity = Literal["critical", "error", "warning"]
+Severity = Literal["critical", "error", "warning", "info"]
+"""`info` wakes nobody: PagerDuty makes it an incident of low urgency where the service asks for that."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +81,27 @@ KINDS: dict[str, Kind] = {
             title="reaper could not look everywhere",
             risk="What crashed drills have left may stand in a cloud or a store that was not looked at, and cost money.",
             command="./proven reap --dry-run",
+        ),
+        Kind(
+            name="sabotage-unnoticed",
+            severity="critical",
+            title="SABOTAGE NOT NOTICED",
+            risk="A copy that was broken on purpose raised no proper alarm: any *proven* may be wrong, any page missing.",
+            command="./proven sabotage {database} --way all",
+        ),
+        Kind(
+            name="sabotage-untried",
+            severity="warning",
+            title="sabotage could not be tried",
+            risk="Nobody has seen lately that a broken recovery point is refused and that pages arrive.",
+            command="./proven sabotage {database}",
+        ),
+        Kind(
+            name="sabotage-noticed",
+            severity="info",
+            title="[exercise] sabotaged copy refused",
+            risk="None. A copy was broken on purpose, and this page shows that the alarm works; it resolves itself.",
+            command="./proven sabotage --list",
         ),
     )
 }

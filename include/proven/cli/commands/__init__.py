@@ -14,10 +14,30 @@ from include.proven.cli.commands import (
     report,
     restore,
     rotate,
+    sabotage,
     sandboxes,
     show,
     sweep,
     up,
 )
 
-ALL = (demo, up, down, check, listing, show, report, backup, drill, restore, copy, fetch, sandboxes, reap, sweep, rotate, pools)
+ALL = (
+    demo,
+    up,
+    down,
+    check,
+    listing,
+    show,
+    report,
+    backup,
+    drill,
+    sabotage,
+    restore,
+    copy,
+    fetch,
+    sandboxes,
+    reap,
+    sweep,
+    rotate,
+    pools,
+)
