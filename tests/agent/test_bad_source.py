@@ -149,15 +149,12 @@ def test_an_invalid_view(source: DatabaseServer, schema: str, backup: Backup) ->
 
 
 @pytest.mark.failure("A7")
-def test_a_view_whose_definer_is_gone(source: DatabaseServer, schema: str, backup: Backup) -> None:
-    source.sql(
-        "CREATE USER ghost@localhost; CREATE DEFINER=ghost@localhost VIEW v AS SELECT * FROM t; DROP USER ghost@localhost",
-        schema,
-    )
-    with pytest.raises(errors.SourceError, match="a view is invalid") as caught:
-        backup()
-    assert "definer" in caught.value.detail
-    assert "SHOW CREATE VIEW" in caught.value.hint
+def test_a_view_whose_definer_is_gone_is_told(source: DatabaseServer, schema: str, backup: Backup) -> None:
+    """The dump tools carry it as it is; that it can't be opened is no fault of a copy then."""
+    view = "CREATE DEFINER=ghost@localhost VIEW v AS SELECT * FROM t"
+    source.sql(f"CREATE USER ghost@localhost; {view}; DROP USER ghost@localhost", schema)
+    result = backup()
+    assert result["inventory"]["broken"] == {f"view {schema}.v": "its definer ghost@localhost does not exist"}
 
 
 @pytest.mark.failure("B3")
