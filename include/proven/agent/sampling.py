@@ -17,7 +17,7 @@ from typing import Any, Optional
 from . import names
 from .client import Session
 from .errors import AgentError
-from .tables import Column, Table, leading_column
+from .tables import Column, Table, leading_column, measure
 
 RANGES = 64
 RANGE_ROWS = 2000
@@ -72,7 +72,11 @@ def choose(session: Session, table: Table, sample_above: int, like: dict[str, An
     """
     if like is not None:
         return recall(session, table, like["samples"]) if "samples" in like else ""
-    return draw(session, table, sample_above) if 0 < sample_above < table.bytes else ""
+    if not sample_above:
+        return ""
+    size, row_size = measure(session, table)
+    rows = max(1, min(RANGE_ROWS, sample_above // (RANGES * max(1, row_size))))
+    return draw(session, table, rows) if size > sample_above else ""
 
 
 def recall(session: Session, table: Table, told: dict[str, Any]) -> Samples | str:
@@ -83,12 +87,11 @@ def recall(session: Session, table: Table, told: dict[str, Any]) -> Samples | st
     return Samples(told["column"], told["type"], told["ranges"], keyed=key is not None and key.name == told["column"])
 
 
-def draw(session: Session, table: Table, sample_above: int) -> Samples | str:
-    """Draw samples of a table that have about `sample_above` bytes at most."""
+def draw(session: Session, table: Table, rows: int) -> Samples | str:
+    """Draw `RANGES` samples of so many rows each, or say why that can't be done."""
     key = leading_column(session, table)
     if key is None or key.type not in KINDS:
         return "no primary key that begins with an integer, a date or bytes"
-    rows = max(1, min(RANGE_ROWS, sample_above // (RANGES * max(1, table.row_bytes))))
     first, last = _Walk(session, table, key, None), _Walk(session, table, key, None, "DESC")
     low, high, end, begin = first.step(0), last.step(0), first.step(rows - 1), last.step(rows - 1)
     if low is None or high is None or end is None or begin is None:

@@ -34,10 +34,6 @@ class Table:
     name: str
     engine: str
     columns: list[Column]
-    bytes: int = 0
-    """Of data, without indexes, as the server estimates it."""
-    row_bytes: int = 0
-    """Of a row, on average, likewise."""
 
     @property
     def path(self) -> str:
@@ -49,13 +45,10 @@ def list_tables(session: Session, schema: str) -> list[Table]:
     """Return the base tables of a schema that hold data, by name."""
     where = f"WHERE TABLE_SCHEMA = {names.literal(schema)}"
     listed = session.query(
-        "SELECT TABLE_SCHEMA, TABLE_NAME, COALESCE(ENGINE, ''), COALESCE(DATA_LENGTH, 0), COALESCE(AVG_ROW_LENGTH, 0)"
-        f" FROM information_schema.TABLES {where} AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COALESCE(ENGINE, '') FROM information_schema.TABLES"
+        f" {where} AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"
     )
-    tables = {
-        name: Table(schema, names.spell(name), engine or "", [], int(data or 0), int(average or 0))
-        for _, name, engine, data, average in _of_schema(listed, schema)
-    }
+    tables = {name: Table(schema, names.spell(name), engine or "", []) for _, name, engine in _of_schema(listed, schema)}
     columns = session.query(
         "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, IS_NULLABLE, COALESCE(GENERATION_EXPRESSION, ''),"
         " DATA_TYPE IN ('datetime', 'timestamp') AND LOWER(CONCAT_WS(' ', COLUMN_DEFAULT, EXTRA)) LIKE '%current_timestamp%'"
@@ -69,15 +62,33 @@ def list_tables(session: Session, schema: str) -> list[Table]:
     return sorted(with_data, key=lambda table: table.name)
 
 
+def measure(session: Session, table: Table) -> tuple[int, int]:
+    """Return how many bytes of data a table has, without indexes, and its rows on average, as the server estimates them."""
+    rows = session.query(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COALESCE(DATA_LENGTH, 0), COALESCE(AVG_ROW_LENGTH, 0) FROM information_schema.TABLES"
+        f" WHERE {_is(table)}"
+    )
+    ((_, _, data, row),) = _of_table(rows, table)
+    return int(data or 0), int(row or 0)
+
+
 def leading_column(session: Session, table: Table) -> Column | None:
     """Return the first column of a table's primary key. None: there is no such key, or it begins with a part of a value."""
     rows = session.query(
         "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.STATISTICS"
-        f" WHERE TABLE_SCHEMA = {names.literal(table.schema)} AND TABLE_NAME = {names.literal(table.name)}"
-        " AND INDEX_NAME = 'PRIMARY' AND SEQ_IN_INDEX = 1 AND SUB_PART IS NULL"
+        f" WHERE {_is(table)} AND INDEX_NAME = 'PRIMARY' AND SEQ_IN_INDEX = 1 AND SUB_PART IS NULL"
     )
-    found = {names.spell(column) for _, name, column in _of_schema(rows, table.schema) if names.spell(name) == table.name}
+    found = {names.spell(row[2]) for row in _of_table(rows, table)}
     return next((column for column in table.columns if column.name in found), None)
+
+
+def _is(table: Table) -> str:
+    return f"TABLE_SCHEMA = {names.literal(table.schema)} AND TABLE_NAME = {names.literal(table.name)}"
+
+
+def _of_table(rows: list[Row], table: Table) -> list[Row]:
+    """Return the rows of exactly that table."""
+    return [row for row in _of_schema(rows, table.schema) if names.spell(row[1]) == table.name]
 
 
 def _of_schema(rows: list[Row], schema: str) -> Iterator[Row]:

@@ -29,6 +29,7 @@ from include.proven.agent import fingerprint as fingerprints
 from include.proven.agent.processes import CommandLog
 from include.proven.agent.protocol import Endpoint, Tools
 from include.proven.agent.tables import list_tables
+from include.proven.agent.tables import measure as measure_table
 from include.proven.bench import measure, pipelines
 from include.proven.demo import environment
 from include.proven.demo.keys import create_demo_keys
@@ -118,7 +119,7 @@ def _measure(flavour: str, rows: int) -> Measured:
     with _bed(flavour, rows) as bed:
         with bed.connect() as session:
             version = str(session.query("SELECT VERSION()")[0][0])
-            size = sum(found.bytes for found in list_tables(session, SCHEMA))
+            size = sum(measure_table(session, found)[0] for found in list_tables(session, SCHEMA))
         _say("dump alone")
         dump = _time(bed, lambda: _dump(bed))
         _say("fingerprint alone")
