@@ -16,8 +16,6 @@ from include.proven.installation import Installation
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import MakeFleet
 
-pytestmark = pytest.mark.failure("C1")
-
 
 @dataclasses.dataclass
 class Bed:
@@ -42,7 +40,7 @@ def bed(mariadb_source: DatabaseServer, make_fleet: MakeFleet, tmp_path: pathlib
     files = make_fleet(mariadb_source, schemas=[schema], stores=["disk"])
     (tmp_path / "disk").mkdir()
     files.document["stores"] = {"disk": {"kind": "directory", "path": str(tmp_path / "disk"), "prefix": ""}}
-    files.document["databases"]["shop"]["objectives"]["rpo"] = "1s"
+    files.document["databases"]["shop"]["objectives"] = {"rpo": "1s", "rto": "1s"}
     files.write()
     opened = files.open(monkeypatch)
     yesterday = backup.take_backup(opened, "shop", backup.new_id()).manifest.recovery_point
@@ -52,6 +50,7 @@ def bed(mariadb_source: DatabaseServer, make_fleet: MakeFleet, tmp_path: pathlib
     return Bed(opened, tmp_path / "disk", yesterday, today)
 
 
+@pytest.mark.failure("C1")
 def test_yesterdays_artifacts_under_todays_manifest_are_refuted(bed: Bed) -> None:
     for artifact in bed.folder(bed.yesterday).glob("*.gpg"):
         shutil.copy(artifact, bed.folder(bed.today))
@@ -61,6 +60,7 @@ def test_yesterdays_artifacts_under_todays_manifest_are_refuted(bed: Bed) -> Non
     assert verdict.hint
 
 
+@pytest.mark.failure("C1")
 def test_yesterdays_folder_under_todays_name_is_refuted(bed: Bed) -> None:
     shutil.rmtree(bed.folder(bed.today))
     shutil.copytree(bed.folder(bed.yesterday), bed.folder(bed.today))
@@ -69,6 +69,7 @@ def test_yesterdays_folder_under_todays_name_is_refuted(bed: Bed) -> None:
     assert f"is about {bed.yesterday}, not {bed.today}" in verdict.reason
 
 
+@pytest.mark.failure("C1")
 def test_yesterdays_manifest_that_says_to_be_todays_is_refuted(bed: Bed) -> None:
     for name in ("manifest.json", "manifest.json.asc"):
         content = (bed.folder(bed.yesterday) / name).read_bytes()
@@ -78,6 +79,7 @@ def test_yesterdays_manifest_that_says_to_be_todays_is_refuted(bed: Bed) -> None
     assert "can't be trusted" in verdict.reason
 
 
+@pytest.mark.failure("C1")
 def test_yesterdays_data_in_todays_sandbox_is_refuted(bed: Bed) -> None:
     """As if the store, or we, had mixed them up: every checksum is right, and it is the wrong one of two."""
     asked = bed.drill(bed.today)
@@ -96,12 +98,16 @@ def test_yesterdays_data_in_todays_sandbox_is_refuted(bed: Bed) -> None:
     assert f"was not restored; the newest restored is {bed.yesterday}" in failed["canary"][0]
 
 
+@pytest.mark.failure("C1")
+@pytest.mark.failure("C11")
 def test_a_store_that_was_set_back_to_yesterday_shows_its_age(bed: Bed) -> None:
-    """Nothing is forged, today is just gone: the newest data is older than was promised, and the verdict says so."""
+    """Nothing is forged, today is just gone: the newest data is older than was promised, and back too late."""
     shutil.rmtree(bed.folder(bed.today))
     point, store = copies.choose(bed.opened, "shop", "latest")
     assert (point, store) == (bed.yesterday, "disk")
     verdict = drill.run(bed.opened, bed.drill(point))
     assert verdict.outcome == "proven", verdict.reason
-    assert [line for line in verdict.warnings if line.startswith("RPO missed: the newest data was ")]
+    rpo, rto = verdict.warnings
+    assert rpo.startswith("RPO missed: the newest data was ")
+    assert rto.startswith("RTO missed: build and restore took ")
     assert [stage.name for stage in verdict.recovery][:4] == ["build", "restore", "download", "load"]

@@ -138,13 +138,15 @@ def test_a_purge_on_a_real_server_is_told(
     schema = source.fresh_schema("shop")
     numbers = ", ".join(f"({number})" for number in range(200))
     source.sql(f"CREATE TABLE orders (id INT PRIMARY KEY); INSERT INTO orders VALUES {numbers};", schema)
-    source.sql("CREATE TABLE items (id INT PRIMARY KEY); INSERT INTO items SELECT id FROM orders;", schema)
+    source.sql("CREATE TABLE items (id INT PRIMARY KEY, at TIMESTAMP DEFAULT CURRENT_TIMESTAMP)", schema)
+    source.sql("INSERT INTO items (id) SELECT id FROM orders", schema)
     files = make_fleet(source, schemas=[schema], stores=["disk"])
     (tmp_path / "disk").mkdir()
     files.document["stores"] = {"disk": {"kind": "directory", "path": str(tmp_path / "disk")}}
     files.write()
     opened = files.open(monkeypatch)
     whole = backup.take_backup(opened, "shop", backup.new_id()).manifest
+    assert whole.fingerprint["tables"][f"{schema}.items"]["newest"].keys() == {"at"}
     source.sql("DELETE FROM orders WHERE id % 2", schema)
     purged = backup.take_backup(opened, "shop", backup.new_id()).manifest
     day = datetime.timedelta(days=1)

@@ -45,7 +45,6 @@ def test_a_server_that_the_fleet_names_needs_no_trust() -> None:
     assert (check.outcome, check.not_covered, check.figure) == ("pass", [], "uid-1 (db1), of `servers`")
 
 
-@pytest.mark.failure("A14")
 def test_a_server_that_the_fleet_does_not_name_is_refuted() -> None:
     check = judge(taken(1, server=OTHER), YESTERDAY, servers=["uid-0", "uid-1"])
     assert (check.outcome, check.severity) == ("fail", "critical")
@@ -53,7 +52,6 @@ def test_a_server_that_the_fleet_does_not_name_is_refuted() -> None:
     assert "`servers`" in check.hint
 
 
-@pytest.mark.failure("A14")
 @pytest.mark.parametrize(("rows", "said"), [((YESTERDAY,), "holds"), ((), "does not hold")])
 def test_another_server_than_before_is_refuted_with_both_named(rows: tuple[Manifest, ...], said: str) -> None:
     """A copy for staging holds what was proven; another tenant does not."""
@@ -71,7 +69,6 @@ def test_both_servers_of_a_failover_may_be_named() -> None:
     assert judge(taken(1, server=OTHER), YESTERDAY, servers=["uid-1", "uid-2"]).outcome == "pass"
 
 
-@pytest.mark.failure("A12")
 def test_a_new_schema_is_named() -> None:
     check = judge(taken(1, schemas=["shop", "ods", "proven_canary"]), YESTERDAY)
     assert check.outcome == "pass"

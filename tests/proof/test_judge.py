@@ -150,7 +150,15 @@ def test_what_only_warns_refutes_nothing_and_is_told() -> None:
     assert verdict.warnings == ["Check orders: table a: missing (and 1 more)."]
 
 
-@pytest.mark.failure("C11")
+def test_a_warning_that_could_not_run_keeps_nothing_from_being_proven_and_is_told() -> None:
+    """Whatever it would have said, it would have refuted nothing. One that never answered was not asked at all."""
+    lost = Check(name="orders", outcome="could-not-run", figure="not done within 1 s", severity="warning")
+    verdict = conclude([BUILD, RESTORE], [FINGERPRINT, OBJECTS, CANARY, lost])
+    assert verdict.outcome == "proven"
+    assert verdict.warnings == ["Check orders: could not run: not done within 1 s."]
+    assert conclude([BUILD, RESTORE], [FINGERPRINT, OBJECTS, CANARY]).outcome == "unproven"
+
+
 def test_a_restore_that_takes_longer_than_was_promised_is_told() -> None:
     slow = RESTORE.model_copy(update={"seconds": 18 * 3600.0})
     verdict = conclude([BUILD, slow], [FINGERPRINT, OBJECTS, CANARY, USER])
