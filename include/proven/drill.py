@@ -103,7 +103,7 @@ def load(installation: Installation, drill: Drill, *, on_progress: progress.OnPr
 
 
 def check(installation: Installation, drill: Drill, name: str) -> Check:
-    """Ask one built-in or user check; record and return its answer. Raise CheckError if it failed."""
+    """Ask one built-in or user check; record and return its answer. Raise CheckError if it failed and does not only warn."""
     if name in BUILT_IN:
         return drill_evidence.answer(installation, drill, name, lambda: _ask_built_in(installation, drill, BUILT_IN[name]))
     return drill_questions.answer(installation, drill, name, lambda check: _ask_user_check(installation, drill, check))

@@ -19,8 +19,8 @@ from include.proven.proof.verdict import Check
 
 NAME = "identity"
 HINTS = {
-    "server": "A failover, or a server that has moved: name both under `servers` of this database. Otherwise the connection"
-    " leads to a wrong server: find out what was dumped.",
+    "server": "A failover, or a server that has moved (MariaDB's identity follows network address and port: a new container has"
+    " another): name both under `servers` of this database. Otherwise the connection leads to a wrong server.",
     "schemas": "Dropped on purpose: name those that are left under `schemas`, until a drill has proven them. Otherwise the"
     " backup account has lost its grants there: restore them and take a new backup.",
     "canary": "The manifest was put together from two backups: take a new one, and find out who did that.",
