@@ -31,19 +31,19 @@ class Kind:
 
     name: str
     """As `manifest.Lock` has it."""
-    writes: tuple[str, ...]
-    """Holds back who would write to tables that are in no snapshot: from here on these can be locked one by one."""
-    commits: tuple[str, ...]
-    """Holds back the others, too, if `writes` has not."""
+    before_tables: tuple[str, ...]
+    """What is taken before the tables that are in no snapshot are locked one by one."""
+    after_tables: tuple[str, ...]
+    """What is taken after that."""
     release: str
 
 
 READ_LOCK = Kind("read lock", ("FLUSH TABLES WITH READ LOCK",), (), "UNLOCK TABLES")
 BACKUP_STAGE = Kind(
     "backup stage",
+    (),
     # Stage by stage, though the last alone would do: a session that was cut meanwhile goes no further.
-    ("BACKUP STAGE START", "BACKUP STAGE FLUSH", "BACKUP STAGE BLOCK_DDL"),
-    ("BACKUP STAGE BLOCK_COMMIT",),
+    ("BACKUP STAGE START", "BACKUP STAGE FLUSH", "BACKUP STAGE BLOCK_DDL", "BACKUP STAGE BLOCK_COMMIT"),
     "BACKUP STAGE END",
 )
 """Holds back commits and closes no table, so that no long query holds it up."""
@@ -58,7 +58,10 @@ def choose_kind(server: dict[str, Any]) -> Kind:
     """Return the lightest lock that the server (`server.describe`) has."""
     version = VERSION.search(server["version"].replace("5.5.5-", "", 1))
     known = tuple(int(number) for number in version.groups()) if version else (0,)
-    return BACKUP_STAGE if server["flavour"] == "mariadb" and known >= FIRST_BACKUP_STAGE else READ_LOCK
+    if server["flavour"] != "mariadb":
+        return READ_LOCK
+    tables_first = dataclasses.replace(READ_LOCK, before_tables=(), after_tables=READ_LOCK.before_tables)
+    return BACKUP_STAGE if known >= FIRST_BACKUP_STAGE else tables_first
 
 
 class Lock:
@@ -82,18 +85,18 @@ class Lock:
     def take(self, lock_tables: Callable[[float], None]) -> None:
         """Take the lock. On the way `lock_tables`, given the seconds that are left, locks the tables that are in no snapshot.
 
-        Not before: a writer that waits for such a table would hold up the global lock. Not after: who writes to an Aria table
-        waits for its commit with the table in its hands. Raise AgentError (source) if it takes too long, NotAllowedError if the
-        account may not: then nothing is locked.
+        On MySQL under the global lock: a writer that waits for such a table would hold that up. On MariaDB before it: who waits
+        for the global lock has such a table in its hands (`loose_tables.TableLock`). Raise AgentError (source) if it takes too
+        long, NotAllowedError if the account may not: then nothing is locked.
         """
         # Cutting the session is not enough while the server waits for others: it would notice later.
         self.session.execute(f"SET SESSION lock_wait_timeout = {max(1, math.ceil(self._limit))}")
         self._asked = time.monotonic()
         self._timer.start()
-        for statement in self._kind.writes:
+        for statement in self._kind.before_tables:
             self._execute(statement, "could not be taken")
         lock_tables(self.seconds_left)
-        for statement in self._kind.commits:
+        for statement in self._kind.after_tables:
             self._execute(statement, "could not be taken")
         self._granted = time.monotonic()
 
