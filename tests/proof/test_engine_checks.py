@@ -93,7 +93,6 @@ def test_a_table_that_takes_too_long_is_stopped_and_the_others_are_checked(whole
     assert server.sql("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'CHECK TABLE%'") == [["0"]]
 
 
-@pytest.mark.failure("C3")
 def test_damaged_files_are_found_by_the_engines_and_in_the_log(whole: tuple[DatabaseServer, str]) -> None:
     """Runs last: the server is not used again."""
     server, schema = whole

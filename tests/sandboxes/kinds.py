@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import pathlib
 from collections.abc import Callable
 from typing import Any, Literal
 
-from include.proven import engines, sandboxes
+from include.proven import agent_client, engines, sandboxes
+from include.proven.agent import protocol
 from include.proven.agent.protocol import Endpoint as AgentEndpoint
 from include.proven.fleet import sandboxes as fleet_sandboxes
+from include.proven.installation import as_job_endpoint
 from include.proven.manifest import Server
 from include.proven.sandboxes.contract import Endpoint, Order, Sandbox
 from include.proven.sandboxes.machines import MachineSandbox
@@ -81,6 +84,18 @@ class Case:
         """Run SQL in a sandbox with the engine's own client and return the rows as text. Fail the test if it is refused."""
         with self.sandbox.reach(name) as endpoint:
             return ask(self.flavour, endpoint, self.path, sql)
+
+    def read_log(self, name: str) -> dict[str, Any]:
+        """Return what an agent on a sandbox's host reads in its server's log."""
+        instance = self.sandbox.instance(name)
+        with contextlib.closing(instance.host):
+            tools = {**vars(engines.engine(self.flavour).tools()), "path": [str(folder) for folder in self.path]}
+            job = {
+                "protocol": protocol.VERSION, "job": "inspect", "source": as_job_endpoint(instance.endpoint), "tools": tools,
+                "schemas": ["mysql"], "take": ["server_log"], "like": {}, "time_limit": 60.0, "log": instance.log,
+            }  # fmt: skip
+            found: dict[str, Any] = agent_client.run(job, host=instance.host)["server_log"]
+            return found
 
 
 def ask(flavour: Flavour, endpoint: Endpoint, path: list[pathlib.Path], sql: str) -> list[list[str]]:

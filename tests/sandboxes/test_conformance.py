@@ -31,10 +31,13 @@ time.sleep(600)
 """
 
 
-def test_create_returns_a_server_of_the_flavour_that_answers(case: Case) -> None:
+def test_create_returns_a_server_of_the_flavour_that_answers_and_whose_log_agents_can_read(case: Case) -> None:
     case.create(NAME)
     version = case.ask(NAME, "SELECT VERSION()")[0][0]
     assert ("MariaDB" in version) == (case.flavour == "mariadb")
+    log = case.read_log(NAME)
+    assert log["lines"] > 3
+    assert (log["corruption"], log["crashes"]) == ([], [])
 
 
 def test_creating_a_name_again_returns_the_one_that_is_there(case: Case) -> None:

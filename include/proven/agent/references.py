@@ -49,16 +49,16 @@ def find_broken(session: Session, schemas: list[str]) -> Broken:
 
 
 def look(connect: Connect, schemas: list[str]) -> dict[str, Any]:
-    """Return `{"broken": Broken, "opened": 12, "defined": 31}`: what `find_broken` finds and every view that does not open.
+    """Return `{"broken": Broken, "opened": 12, "programs": 9}`: what `find_broken` finds and every view that does not open.
 
-    `opened` counts views, `defined` the objects that have a definer. Raise AgentError (source) if the server can't be asked.
+    `opened` counts views, `programs` routines, triggers and events. Raise AgentError (source) if the server can't be asked.
     """
     with connect() as session:
         broken = find_broken(session, schemas)
-        defined = _definers(session, schemas)
+        programs = [name for name in _definers(session, schemas) if not name.startswith("view ")]
         views = _list_views(session, schemas)
     failed = _open_views(connect, views)
-    return {"broken": {**broken, **failed}, "opened": len(views) - len(failed), "defined": len(defined)}
+    return {"broken": {**broken, **failed}, "opened": len(views) - len(failed), "programs": len(programs)}
 
 
 def _open_views(connect: Connect, views: list[tuple[str, str]]) -> Broken:

@@ -91,10 +91,10 @@ def judge_references(source: Mapping[str, Any], seen: Mapping[str, Any]) -> Chec
     """
     before: Mapping[str, str] = source.get("broken", {})
     lost = [f"{name}: {words}" for name, words in sorted(seen["broken"].items()) if name not in before]
-    figure = f"{count(seen['opened'], 'view')} opened, definers of {count(seen['defined'], 'object')}"
+    figure = f"{count(seen['opened'], 'view')} opened, {count(seen['programs'], 'program')} with their definers"
     known = [f"{name} ({words})" for name, words in sorted(seen["broken"].items()) if name in before]
     notes = [f"What was broken on the source already: {listed(known)}."] if known else []
-    if seen["defined"] > seen["opened"]:
+    if seen["programs"]:
         notes.append("What routines, triggers and events do: they are there as they were defined, and were not run.")
     return answer("references", lost, figure, REFERENCES_HINT).model_copy(update={"not_covered": notes})
 
