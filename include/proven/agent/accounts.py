@@ -69,7 +69,11 @@ def take(session: Session, flavour: str, schemas: list[str]) -> Statements:
     Grants on single tables and routines are taken along where the object is in `schemas` or in the server's own: without its
     object such a grant fails. Raise AgentError (source) if the backup account may not read the others.
     """
-    definitions = define(session, flavour, schemas)
+    return statements(define(session, flavour, schemas), flavour)
+
+
+def statements(definitions: list[Definition], flavour: str) -> Statements:
+    """Return what makes the accounts of these definitions. Who shows them too takes both from one look: passwords change."""
     creates = [statement for definition in definitions for statement in _create(definition, flavour)]
     # roles that inherit from each other repeat each other's grants
     grants = list(dict.fromkeys(grant for definition in definitions for grant in definition.grants))

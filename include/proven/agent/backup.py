@@ -163,10 +163,12 @@ class Backup:
             loose_tables.mark(found, shared.locked_tables)
             self._result["fingerprint"] = found
         with self._context.progress.stage("inventory"):
-            seen = inventory.take(reader, flavour, schemas)
+            # what is shown of accounts and what makes them come of one look: passwords and grants are in no snapshot
+            defined = accounts.define(reader, flavour, schemas)
+            seen = inventory.take(reader, flavour, schemas, defined)
             seen["counters"] = counters.at_least(self._counters, seen["counters"])
             self._result["inventory"] = seen
-            self._accounts = accounts.take(reader, flavour, schemas)
+            self._accounts = accounts.statements(defined, flavour)
 
     def _send_statements(self, role: str, statements: list[str]) -> dict[str, Any]:
         """Send the statements that make the accounts, or those that give them their grants."""

@@ -26,10 +26,13 @@ SECRET = re.compile(r"\b(AS|USING|PASSWORD) ('(?:[^'\\]|\\.|'')*'|0x[0-9A-Fa-f]+
 COLUMNS = re.compile(r"\((`[^)]*`)\)")
 
 
-def take(session: Session, flavour: str, schemas: list[str]) -> dict[str, Definitions]:
+def take(
+    session: Session, flavour: str, schemas: list[str], defined: list[accounts.Definition] | None = None
+) -> dict[str, Definitions]:
     """Return kind → name → definition of every object in `schemas`, and of the server's accounts and grants.
 
-    Names are `shop.orders`, and `shop.tax (function)` for routines. Raise AgentError (source) if a definition can't be seen.
+    Names are `shop.orders`, and `shop.tax (function)` for routines. Accounts are asked for unless they are given as `defined`.
+    Raise AgentError (source) if a definition can't be seen.
     """
     server.steady(session, flavour)
     found: dict[str, Definitions] = {kind: {} for kind in KINDS}
@@ -41,7 +44,7 @@ def take(session: Session, flavour: str, schemas: list[str]) -> dict[str, Defini
         found["triggers"] |= _take_triggers(session, schema)
         for kind, definitions in _take_events(session, schema).items():
             found[kind] |= definitions
-    for definition in accounts.define(session, flavour, schemas):
+    for definition in accounts.define(session, flavour, schemas) if defined is None else defined:
         name = definition.account.sql
         found["accounts"][name] = hide_secrets(definition.create, name)
         found["grants"][name] = "\n".join(sorted({normalise_grant(grant) for grant in definition.grants}))
