@@ -1,0 +1,43 @@
+"""`scripts/failures`: run the tests that produce public failures, and write their table into docs/failures.md."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import pathlib
+import sys
+import tempfile
+
+from tests.failures import table
+from tests.proving.figures import DOCUMENT, machine, replace_section
+
+
+def main() -> int:
+    """Run the marked tests, write the table, and return pytest's exit status."""
+    parser = argparse.ArgumentParser(prog="scripts/failures", description=__doc__)
+    parser.add_argument("pytest", nargs="*", help="more arguments for pytest, after `--`")
+    parser.add_argument("--report", type=pathlib.Path, help="write the table of this report of an earlier run, and run nothing")
+    arguments = parser.parse_args()
+    if arguments.report:
+        write(arguments.report)
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        report = pathlib.Path(folder) / "report.json"
+        begun = datetime.datetime.now(datetime.UTC)
+        done = table.run_marked(report, *arguments.pytest)
+        print(done.stdout, done.stderr, file=sys.stderr)
+        if report.exists():
+            write(report)
+        print(f"took {datetime.datetime.now(datetime.UTC) - begun}", file=sys.stderr)
+    return done.returncode
+
+
+def write(report: pathlib.Path) -> None:
+    """Write the table of a report into the document."""
+    content = f"{table.describe(json.loads(report.read_text()))}\n\n{machine()}"
+    DOCUMENT.write_text(replace_section(DOCUMENT.read_text(), "failures", content))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
