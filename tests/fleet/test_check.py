@@ -106,3 +106,21 @@ def test_a_store_that_does_not_answer_is_told(write: Write) -> None:
     unreachable = {"host": "http://127.0.0.1:9/auth/v1.0", "login": "u", "password": "p"}
     (fault,) = check(write(swift=unreachable), live=True)
     assert fault.where == "stores.swift"
+
+
+def test_faults_of_the_databases_own_checks_are_told_with_file_and_line(write: Write) -> None:
+    path = write()
+    folder = path.parent / "checks" / "shop"
+    folder.mkdir(parents=True)
+    (fault,) = check(path)
+    assert (fault.file, fault.line) == (str(folder), 0)
+    assert "no check in this folder" in fault.what
+
+    (folder / "a.sql").write_text("-- name: fine\nSELECT 1 FROM shop.orders")
+    assert check(path, live=True) == []
+
+    (folder / "b.sql").write_text("-- name: typo\n-- expect: rows is 0\nSELECT id FROM shop.orders")
+    (folder / "c.yaml").write_text("checks:\n  - {kind: value_check, name: n, sql: SELECT 1 FROM t, pas_value: 1}")
+    faults = check(path, live=True)
+    assert [(pathlib.PurePath(fault.file).name, fault.line) for fault in faults] == [("b.sql", 2), ("c.yaml", 2), ("c.yaml", 2)]
+    assert faults[1].hint == "Did you mean 'pass_value'?"
