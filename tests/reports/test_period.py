@@ -7,7 +7,6 @@ import datetime
 import pytest
 
 from include.proven.catalog import Catalog
-from include.proven.manifest import Record
 from include.proven.proof.verdict import Step
 from include.proven.reports import html, period_gathering, timeline
 from include.proven.reports.periods import DatabaseLine, PeriodDocument
@@ -72,15 +71,26 @@ def test_a_drill_before_the_period_is_not_counted_and_still_the_newest_that_is_p
 def test_a_drill_that_was_killed_before_its_verdict_is_named(drilled: Drilled) -> None:
     catalog: Catalog = drilled.installation.catalog("shop")
     killed = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-drill-0badf00d"
-    evidence: Record = Step(name="build", outcome="done")
-    assert isinstance(evidence, Step)
-    catalog.record_evidence("shop", drilled.proven.recovery_point, killed, evidence)
+    catalog.record_evidence("shop", drilled.proven.recovery_point, killed, Step(name="build", outcome="done"))
     try:
         document = period_gathering.draw(drilled.installation)
         assert line_of(document, "shop").unfinished == [killed]
         assert f"{killed}: under way, or killed" in read(html.render_period(document)).text
     finally:
         catalog.drop_evidence("shop", drilled.proven.recovery_point, killed)
+
+
+def test_what_is_proven_of_newer_data_counts_though_older_data_was_drilled_since(drilled: Drilled) -> None:
+    catalog: Catalog = drilled.installation.catalog("shop")
+    newer, long_ago = drilled.refuted.recovery_point, "20200101T000000Z-drill-0badf00d"
+    catalog.record_verdict(drilled.proven.model_copy(update={"drill": long_ago, "recovery_point": newer}))
+    try:
+        line = line_of(period_gathering.draw(drilled.installation), "shop")
+        assert line.newest_proven
+        assert (line.newest_proven.recovery_point, line.newest_proven.drill) == (newer, long_ago)
+    finally:
+        for suffix in ("", ".asc"):
+            catalog.store.delete_record(f"shop/{newer}/drills/{long_ago}.json{suffix}")
 
 
 def test_a_day_shows_its_worst(document: PeriodDocument) -> None:

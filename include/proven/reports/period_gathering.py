@@ -17,6 +17,8 @@ from include.proven.proof.verdict import Verdict
 from include.proven.reports.periods import DatabaseLine, DrillLine, PeriodDocument
 
 DAYS = 90
+PATIENCE = 1800.0
+"""Seconds that a store may take: the verdicts of a year are many, and each is two objects and a signature."""
 
 
 @dataclasses.dataclass
@@ -26,7 +28,7 @@ class _Held:
     points: list[str]
     entries: list[DrillEntry]
     lines: list[DrillLine] = dataclasses.field(default_factory=list)
-    """Of the period, and older ones back to the newest that is proven."""
+    """Of the period, and older ones as far as they may have proven newer data."""
     problems: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -45,7 +47,7 @@ def draw(installation: Installation, *, days: int = DAYS, now: datetime.datetime
 
 def _draw_database(installation: Installation, name: str, since: datetime.datetime) -> DatabaseLine:
     config = installation.database(name)
-    answers = copies.ask(installation, name, lambda one: _read(one, name, since))
+    answers = copies.ask(installation, name, lambda one: _read(one, name, since), patience=PATIENCE)
     held = answers.given
     lines = sorted((line for one in held.values() for line in one.lines), key=lambda line: line.drill, reverse=True)
     problems = [f"Store {store} gives no answer: {error.what}." for store, error in answers.silent.items()]
@@ -67,7 +69,7 @@ def _draw_database(installation: Installation, name: str, since: datetime.dateti
         newest_snapshot_at=snapshot_at,
         held_by=holders,
         newest=lines[0] if lines else None,
-        newest_proven=next((line for line in lines if line.outcome == "proven"), None),
+        newest_proven=max((line for line in lines if line.outcome == "proven"), key=_newness, default=None),
         drills=[line for line in lines if ids.started_at(line.drill) >= since],
         unfinished=sorted(_unfinished(held.values(), since)),
         problems=problems,
@@ -76,23 +78,29 @@ def _draw_database(installation: Installation, name: str, since: datetime.dateti
 
 def _read(catalog: Catalog, database: str, since: datetime.datetime) -> _Held:
     held = _Held(catalog.recovery_points(database), catalog.drills(database))
+    proven = ""
     for entry in reversed(held.entries):
-        if not entry.concluded:
+        is_old = ids.started_at(entry.drill) < since
+        if not entry.concluded or (is_old and entry.recovery_point <= proven):
             continue
-        if ids.started_at(entry.drill) < since and any(line.outcome == "proven" for line in held.lines):
-            break
         try:
             found = catalog.signed_verdict(database, entry.recovery_point, entry.drill)
         except IntegrityError as error:
             held.problems.append(f"Store {catalog.store.name}: {error.what}.")
         else:
             held.lines.append(_line(found.verdict, found.content))
+            proven = max(proven, entry.recovery_point if found.verdict.outcome == "proven" else "")
     return held
 
 
 def _line(verdict: Verdict, content: bytes) -> DrillLine:
     shared = {name: getattr(verdict, name) for name in DrillLine.model_fields if name != "sha256"}
     return DrillLine(**shared, sha256=hashlib.sha256(content).hexdigest())
+
+
+def _newness(line: DrillLine) -> tuple[str, str]:
+    """Return what proven drills are compared by: the newest data counts, and of one recovery point the newest drill."""
+    return line.recovery_point, line.drill
 
 
 def _unfinished(held: Iterable[_Held], since: datetime.datetime) -> Iterator[str]:
@@ -108,7 +116,7 @@ def _snapshot(
     """Return of when the data of a recovery point is, as the first store says whose manifest can be trusted."""
     for store in stores:
         try:
-            return installation.catalog(database, store).manifest(database, point).snapshot_at
+            return installation.catalog(database, store).manifest(database, point).data_as_of
         except ProvenError as error:
             problems.append(f"Store {store}: {error.what}.")
     return None

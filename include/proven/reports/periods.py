@@ -48,6 +48,7 @@ class DatabaseLine(Record):
     newest: DrillLine | None
     """The newest drill that has a verdict, in the period or before it."""
     newest_proven: DrillLine | None
+    """Of those that ended proven, the newest one of the newest recovery point."""
     drills: list[DrillLine]
     """Of the period, newest first."""
     unfinished: list[str]
