@@ -180,7 +180,7 @@ def test_never_more_than_at_once(local: LocalCase) -> None:
 
 def test_never_more_than_at_once_of_several_processes(local: LocalCase) -> None:
     children = [start_creating(local, f"{NAME}-{number}") for number in range(8)]
-    said = [child.communicate(timeout=120)[0] for child in children]
+    said = [child.communicate(timeout=300)[0] for child in children]
     assert [child.returncode for child in children] == [0] * 8
     assert sorted(said) == [b""] * 2 + [b"full\n"] * 6
     assert len(list(local.sandbox.find())) == 2
