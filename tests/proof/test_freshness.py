@@ -57,7 +57,7 @@ def test_clocks_that_contradict_each_other_leave_the_age_unproven(changes: dict[
     assert bool(check.hint) is bool(said)
 
 
-@pytest.mark.parametrize(("skew", "said"), [(-86_400, "23 h 59 min behind"), (3600, "59 min")])
+@pytest.mark.parametrize(("skew", "said"), [(-86_400, "behind"), (3600, "ahead of")])
 def test_a_source_whose_clock_is_wrong_is_noticed(
     source: DatabaseServer, make_fleet: MakeFleet, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, skew: int, said: str
 ) -> None:
@@ -76,5 +76,5 @@ def test_a_source_whose_clock_is_wrong_is_noticed(
         source.sql("SET GLOBAL init_connect = ''")
     check = freshness.judge(manifest, opened.database("shop"))
     assert check.outcome == "could-not-run"
-    assert check.figure.startswith(f"the source's clock is {said}")
+    assert f" {said} the controller's, or more" in check.figure
     assert "NTP" in check.hint
