@@ -24,7 +24,9 @@ from tests.servers.databases import DatabaseServer
 Value = int | str | bytes | None
 Row = tuple[Value, ...]
 
-TYPES = ("BIGINT", "DECIMAL(12,3)", "DATETIME(6)", "VARCHAR(9)", "VARBINARY(9)", "TEXT", "LONGBLOB")
+LATIN = "VARCHAR(9) CHARACTER SET latin1"
+
+TYPES = ("BIGINT", "DECIMAL(12,3)", "DATETIME(6)", "VARCHAR(9)", "VARBINARY(9)", "TEXT", "LONGBLOB", LATIN)
 PRINTED = TYPES[:3]
 CASE = "case_number"
 
@@ -39,6 +41,7 @@ ROW = st.tuples(
     st.none() | BYTES,
     st.none() | LETTERS | NEAR_THE_LIMIT.map(lambda size: "x" * size),
     st.none() | BYTES | NEAR_THE_LIMIT.map(lambda size: b"\xff" * size),
+    st.none() | BYTES,
 )  # fmt: skip
 ROWS = st.lists(ROW, min_size=1, max_size=4)
 
@@ -105,13 +108,15 @@ def ask(session: Session, tables: Sequence[Sequence[Row]]) -> list[tuple[int, in
 
 def refer(rows: Sequence[Row]) -> tuple[int, int]:
     """Return what a server must answer."""
-    texts = [b",".join(map(as_text, row, TYPES)) for row in rows]
+    texts = [b"".join(map(as_text, row, TYPES)) for row in rows]
     return len(rows), sum(int(hashlib.sha256(text).hexdigest()[:16], 16) for text in texts)
 
 
 def as_text(value: Value, kind: str) -> bytes:
     if kind in PRINTED:
-        return b"N" if value is None else str(value).encode()
+        return b"N," if value is None else str(value).encode() + b","
+    if kind == "VARCHAR(9)":
+        return b"\xfe" if value is None else str(value).encode() + b"\xff"
     if value is None:
         return b"N,"
     data = value if isinstance(value, bytes) else str(value).encode()

@@ -70,6 +70,8 @@ WHOLE = {
     "by_hash": ("CREATE TABLE by_hash (id INT, v INT) PARTITION BY HASH (id) PARTITIONS 3; INSERT INTO by_hash VALUES (1, 1), (2, 2), (3, 3)", "UPDATE by_hash SET v = 0 WHERE id = 3"),
     "mixed": ("CREATE TABLE mixed (a VARCHAR(9) CHARACTER SET latin1, b VARCHAR(9) CHARACTER SET utf16, c ENUM('é') CHARACTER SET cp1250, d VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, e BLOB);"
               " INSERT INTO mixed VALUES ('é', 'é', 'é', 'é', 'é')", "UPDATE mixed SET b = 'è'"),
+    "filled": ("CREATE TABLE filled (a CHAR(9) NOT NULL, b VARCHAR(9) NOT NULL, c VARCHAR(9) CHARACTER SET latin1 NOT NULL, d TEXT NOT NULL, e BIT(3) NOT NULL, f INT NOT NULL);"
+               " INSERT INTO filled VALUES ('one', 'eins', 'un', 'I', 1, 1)", "UPDATE filled SET a = 'on', b = 'eeins'"),
     "quick": ("CREATE TABLE quick (v INT) ENGINE=MyISAM; INSERT INTO quick VALUES (1)", "UPDATE quick SET v = 2"),
     "wide": ("CREATE TABLE wide (" + ", ".join(f"c{number} VARCHAR(10)" for number in range(150)) + "); INSERT INTO wide (c0, c149) VALUES ('a', 'b')", "UPDATE wide SET c149 = 'c'"),
 }  # fmt: skip

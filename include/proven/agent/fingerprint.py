@@ -2,8 +2,9 @@
 
 A row becomes text in which every value ends where it says it ends, so that no two different rows read alike:
 
-    numbers, dates      the value, or `N` for NULL             `42`
-    text and bytes      length or `N`, comma, the bytes        `5,hello`   beyond 1 KiB their SHA-256 in the bytes' place
+    numbers, dates      the value or `N` for NULL, comma       `42,`
+    short UTF-8         the bytes and FF, or FE for NULL        UTF-8 has neither of these
+    text and bytes      length, comma, the bytes, or `N,`       `5,hello`   beyond 1 KiB their SHA-256 in the bytes' place
     JSON, geometry …    SHA-256 of the bytes, or `N`
 
 The first 64 bits of the row's SHA-256 are summed over the table as an exact decimal: the order of rows does not matter, two
@@ -39,6 +40,8 @@ AS_PRINTED = frozenset({
 INEXACT = frozenset({"float", "double"})
 SHORT = frozenset({"char", "varchar", "binary", "varbinary", "enum", "set"})
 """A row of them can't be longer than 64 KiB, far below max_allowed_packet, above which CONCAT turns into NULL."""
+WITHOUT_FE_AND_FF = frozenset({"ascii", "utf8", "utf8mb3", "utf8mb4"})
+"""Character sets in which these bytes are in no text: they may end one, which is cheaper than to measure it."""
 LONG = frozenset({"tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob", "mediumblob", "longblob"})
 INLINE_BYTES = 1024
 """Values of long types up to this size have no hash of their own, which would cost as much as the row's."""
@@ -120,26 +123,32 @@ def row_text(columns: list[Column]) -> str:
 
     The empty binary text before it has columns of different character sets put together by their bytes, not converted.
     """
-    return "CONCAT(CAST('' AS BINARY), " + ", ',', ".join(value_text(column) for column in columns) + ")"
+    return "CONCAT(CAST('' AS BINARY), " + ", ".join(value_text(column) for column in columns) + ")"
 
 
 def value_text(column: Column) -> str:
-    """Return the SQL expression of one value's text."""
+    """Return the SQL expressions, to be put together, of one value's text."""
     name = names.quote(column.name)
     if column.type in AS_PRINTED:
-        return f"IFNULL({name}, 'N')" if column.nullable else name
+        return f"IFNULL({name}, 'N'), ','" if column.nullable else f"{name}, ','"
     if column.type in INEXACT:
-        return f"IFNULL(IF({name} = 0, '0', {name}), 'N')"
+        return f"IFNULL(IF({name} = 0, '0', {name}), 'N'), ','"
     if column.type == "bit":
-        return f"IFNULL({name} + 0, 'N')" if column.nullable else f"{name} + 0"
+        return f"IFNULL({name} + 0, 'N'), ','" if column.nullable else f"{name} + 0, ','"
+    if column.type in SHORT and column.charset in WITHOUT_FE_AND_FF:
+        return f"IFNULL({name}, ''), IF({name} IS NULL, X'FE', X'FF')" if column.nullable else f"{name}, X'FF'"
     if column.type in SHORT | LONG:
-        length, value = f"LENGTH({name})", name
-        if column.nullable:
-            length, value = f"IFNULL({length}, 'N')", f"IFNULL({name}, '')"
-        if column.type in LONG:
-            value = f"IF(LENGTH({name}) > {INLINE_BYTES}, SHA2({name}, 256), CAST({value} AS BINARY))"
-        return f"{length}, ',', {value}"
+        return _with_length(column, name)
     return f"IF({name} IS NULL, 'N', SHA2({name}, 256))"
+
+
+def _with_length(column: Column, name: str) -> str:
+    length, value = f"LENGTH({name})", name
+    if column.nullable:
+        length, value = f"IFNULL({length}, 'N')", f"IFNULL({name}, '')"
+    if column.type in LONG:
+        value = f"IF(LENGTH({name}) > {INLINE_BYTES}, SHA2({name}, 256), CAST({value} AS BINARY))"
+    return f"{length}, ',', {value}"
 
 
 def _dated(table: Table) -> list[Column]:

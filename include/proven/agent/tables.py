@@ -17,11 +17,12 @@ PERIODS = frozenset({"ROW START", "ROW END"})
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """One column: its name, `data_type` as information_schema spells it, and whether it may be NULL."""
+    """One column: its name, `data_type` and character set as information_schema spells them, and whether it may be NULL."""
 
     name: str
     type: str
     nullable: bool
+    charset: str = ""
     dates_rows: bool = False
     """Its DEFAULT or ON UPDATE is CURRENT_TIMESTAMP: it tells when rows were written."""
 
@@ -50,14 +51,15 @@ def list_tables(session: Session, schema: str) -> list[Table]:
     )
     tables = {name: Table(schema, names.spell(name), engine or "", []) for _, name, engine in _of_schema(listed, schema)}
     columns = session.query(
-        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, IS_NULLABLE, COALESCE(GENERATION_EXPRESSION, ''),"
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, IS_NULLABLE, COALESCE(CHARACTER_SET_NAME, ''),"
+        " COALESCE(GENERATION_EXPRESSION, ''),"
         " DATA_TYPE IN ('datetime', 'timestamp') AND LOWER(CONCAT_WS(' ', COLUMN_DEFAULT, EXTRA)) LIKE '%current_timestamp%'"
         f" FROM information_schema.COLUMNS {where} ORDER BY TABLE_NAME, ORDINAL_POSITION"
     )
-    for _, table, name, data_type, nullable, expression, dates_rows in _of_schema(columns, schema):
+    for _, table, name, data_type, nullable, charset, expression, dates_rows in _of_schema(columns, schema):
         if table in tables and expression not in PERIODS:
-            column = Column(names.spell(name), (data_type or "").lower(), nullable == "YES", dates_rows == "1")
-            tables[table].columns.append(column)
+            kind = (data_type or "").lower()
+            tables[table].columns.append(Column(names.spell(name), kind, nullable == "YES", charset or "", dates_rows == "1"))
     with_data = (table for table in tables.values() if table.engine.upper() not in WITHOUT_DATA)
     return sorted(with_data, key=lambda table: table.name)
 
