@@ -55,6 +55,8 @@ def writing(source: DatabaseServer, schema: str, *tables: str) -> Iterator[None]
         session.execute("SET SESSION lock_wait_timeout = 60")
         while not stop.is_set():
             session.execute(f"INSERT INTO `{schema}`.`{table}` (n) VALUES (7)")
+            # who waits for this one goes before readers, if only the lock of LOCK TABLES is in its way
+            session.execute(f"UPDATE `{schema}`.`{table}` SET n = n + 1 WHERE id = 1")
             begun.release()
         session.close()
 

@@ -32,6 +32,7 @@ class TableLock:
     def __init__(self, session: Session, tables: list[tuple[str, str]]) -> None:
         self.names = [names.display(*path) for path in tables]
         self._session = session
+        self._held = False
         paths = [f"{names.quote(schema)}.{names.quote(name)}" for schema, name in tables]
         if session.endpoint["flavour"] == "mariadb":
             # Under its LOCK TABLES … READ a writer that waits goes before readers who come later: the dump would wait for it.
@@ -40,10 +41,13 @@ class TableLock:
             self._statement = "LOCK TABLES " + ", ".join(f"{path} READ" for path in paths)
 
     def take(self, seconds: float) -> None:
-        """Take the lock within `seconds`. Raise AgentError (source): NotAllowedError if the account may not."""
+        """Take the lock within `seconds`, if it is not held. Raise AgentError (source): NotAllowedError if the account may not."""
+        if self._held:
+            return
         try:
             self._session.execute(f"SET SESSION lock_wait_timeout = {max(1, math.ceil(seconds))}")
             self._session.execute(self._statement)
+            self._held = True
         except AgentError as error:
             raise self._explain(error) from None
 

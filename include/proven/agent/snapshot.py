@@ -58,10 +58,8 @@ def choose_kind(server: dict[str, Any]) -> Kind:
     """Return the lightest lock that the server (`server.describe`) has."""
     version = VERSION.search(server["version"].replace("5.5.5-", "", 1))
     known = tuple(int(number) for number in version.groups()) if version else (0,)
-    if server["flavour"] != "mariadb":
-        return READ_LOCK
-    tables_first = dataclasses.replace(READ_LOCK, before_tables=(), after_tables=READ_LOCK.before_tables)
-    return BACKUP_STAGE if known >= FIRST_BACKUP_STAGE else tables_first
+    # An older MariaDB is like MySQL in what a writer asks for first, too: leave to write, then its table.
+    return BACKUP_STAGE if server["flavour"] == "mariadb" and known >= FIRST_BACKUP_STAGE else READ_LOCK
 
 
 class Lock:
