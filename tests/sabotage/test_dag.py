@@ -26,7 +26,7 @@ def run_dag(mariadb_yard: Yard) -> RunDag:
     def run(way: str) -> subprocess.CompletedProcess[str]:
         mariadb_yard.pager.incidents.clear()
         argv = [sys.executable, "-m", "tests.sabotage.run_dag", way]
-        return subprocess.run(argv, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        return subprocess.run(argv, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=500, check=False)
 
     return run
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import tenacity
@@ -148,7 +148,7 @@ def test_a_cloud_cannot_fetch_what_never_leaves_this_machine(yard: Yard) -> None
 
 
 def test_the_command_line(yard: Yard) -> None:
-    listed = yard.files.run("list", "shop").stdout
+    listed = yard.files.run("list", "shop", "--json").stdout
     done = yard.files.run("sabotage", "shop", "--way", "row-deleted")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the alarm works" in done.stdout
@@ -158,7 +158,7 @@ def test_the_command_line(yard: Yard) -> None:
     (finding,) = [one for one in json.loads(said.stdout)["findings"] if one["state"] != "not applicable"]
     assert finding["state"] == "noticed", finding
     assert len(yard.pager.incidents) == 1
-    assert yard.files.run("list", "shop").stdout.split()[:-1] == listed.split()[:-1]
+    assert yard.files.run("list", "shop", "--json").stdout == listed
 
 
 def test_the_command_line_refuses_what_it_does_not_know(yard: Yard) -> None:
@@ -174,18 +174,19 @@ def test_the_command_line_refuses_what_it_does_not_know(yard: Yard) -> None:
 def test_what_a_killed_run_has_left_is_cleared(yard: Yard, number: signal.Signals) -> None:
     argv = [sys.executable, "-m", "include.proven.cli", "sabotage", "shop", "--way", "row-deleted"]
     runner = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for_server(yard)
+    wait_until(lambda: any("mariadbd" in line for line in processes_of(yard.files)), "no sandbox was built")
     runner.send_signal(number)
     runner.wait(timeout=60)
     left = list(yard.sandboxes.glob("sabotage-*"))
     assert bool(left) == (number == signal.SIGKILL)
     assert scratch.clear(yard.opened) == len(left)
+    wait_until(lambda: not processes_of(yard.files), "its agent outlives it")
 
 
-def wait_for_server(yard: Yard) -> None:
+def wait_until(ask: Callable[[], bool], otherwise: str) -> None:
     deadline = time.monotonic() + 60
-    while not any("mariadbd" in line for line in processes_of(yard.files)):
-        assert time.monotonic() < deadline, "no sandbox was built"
+    while not ask():
+        assert time.monotonic() < deadline, otherwise
         time.sleep(0.1)
 
 

@@ -22,7 +22,8 @@ from rich.text import Text
 
 from include.proven import installation, progress
 from include.proven.cli import display, picking
-from include.proven.errors import ConfigError
+from include.proven.errors import ConfigError, ProvenError
+from include.proven.proof.verdict import EXIT_STATUS
 from include.proven.sabotage import choosing, exercise, scratch
 from include.proven.sabotage.all_ways import WAYS
 from include.proven.sabotage.exercise import Finding
@@ -72,14 +73,19 @@ def run(arguments: argparse.Namespace) -> int:
     )
     now = datetime.datetime.now(datetime.UTC)
     pager = None if arguments.no_page else Pager(opened, f"{who}@{socket.gethostname()} {now:%Y-%m-%dT%H:%M:%SZ}")
-    with display.errors.status(f"copying {point} …") as status:
-        findings = exercise.run(
-            opened,
-            asked,
-            pager,
-            on_finding=_print_line,
-            on_progress=lambda event: status.update(f"{event.stage}: {progress.format_bytes(event.bytes)}"),
-        )
+    try:
+        with display.errors.status(f"copying {point} …") as status:
+            findings = exercise.run(
+                opened,
+                asked,
+                pager,
+                on_finding=_print_line,
+                on_progress=lambda event: status.update(f"{event.stage}: {progress.format_bytes(event.bytes)}"),
+            )
+    except ProvenError as error:
+        # what keeps us from trying the alarm says nothing about it
+        display.print_error(error)
+        return EXIT_STATUS["unproven"]
     if arguments.json:
         display.print_json({"recovery_point": point, "findings": [dataclasses.asdict(finding) for finding in findings]})
     else:
@@ -90,9 +96,9 @@ def run(arguments: argparse.Namespace) -> int:
 def exit_status(findings: Sequence[Finding]) -> int:
     """Return 1 if the alarm has failed, 2 if something could not be tried or nothing was, else 0."""
     if any(finding.alarming for finding in findings):
-        return 1
+        return EXIT_STATUS["refuted"]
     tried = [finding.state for finding in findings if finding.state != "not applicable"]
-    return 0 if tried and "untried" not in tried else 2
+    return EXIT_STATUS["proven" if tried and "untried" not in tried else "unproven"]
 
 
 def _list(*, as_json: bool) -> int:
