@@ -6,12 +6,14 @@ import argparse
 import collections
 import contextlib
 import json
+import math
 import pathlib
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 
 from include.proven.demo.keys import create_demo_keys
@@ -19,7 +21,7 @@ from include.proven.encryption import gpg
 from tests.proof.copies import Pair
 from tests.proving import figures, honest, load
 from tests.proving.figures import Figures
-from tests.proving.trial import Result, Trial, measure
+from tests.proving.trial import Result, Trial
 from tests.servers.databases import FETCH_MYSQL, DatabaseServer, run_source
 
 FLAVOURS = ("mariadb", "mysql")
@@ -50,6 +52,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--mutations", type=int, default=10_000, help="of both flavours together (default: %(default)s)")
     parser.add_argument("--drills", type=int, default=300, help="of both flavours together (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of data, mutations and load (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="that mutations, and drills, may take at the most")
     parser.add_argument("--flavour", choices=FLAVOURS, help="this one alone, and nothing is written to docs/failures.md")
     parser.add_argument("--only", type=int, help="this number of the mutations alone: with the seed and flavour that missed it")
     parser.add_argument("--json", type=pathlib.Path, help=argparse.SUPPRESS)
@@ -66,7 +69,8 @@ def run_both(arguments: argparse.Namespace) -> list[Figures]:
         processes = []
         for number, (flavour, file) in enumerate(files.items()):
             share = [(count + 1 - number) // 2 for count in (arguments.mutations, arguments.drills)]
-            told = ["--mutations", str(share[0]), "--drills", str(share[1]), "--seed", str(arguments.seed), "--json", str(file)]
+            told = ["--mutations", str(share[0]), "--drills", str(share[1]), "--seed", str(arguments.seed)]
+            told += ["--minutes", str(arguments.minutes), "--json", str(file)]
             processes.append(subprocess.Popen([sys.executable, "-m", "tests.proving", "--flavour", flavour, *told]))
         try:
             statuses = [process.wait() for process in processes]
@@ -111,8 +115,9 @@ def try_mutations(pair: Pair, arguments: argparse.Namespace, shown: Figures) -> 
 
     try:
         if arguments.only is None:
-            results, shown.mutation_seconds = measure(trial, arguments.mutations, note)
-            shown.mutations = len(results)
+            begun = time.monotonic()
+            shown.mutations = len(trial.run(arguments.mutations, seconds=arguments.minutes * 60, on_result=note))
+            shown.mutation_seconds = time.monotonic() - begun
         else:
             note(result := trial.try_one(arguments.only))
             print(result)
@@ -146,7 +151,7 @@ def try_drills(source: DatabaseServer, arguments: argparse.Namespace, shown: Fig
                 honest.open_fleet(folder / "fleet", source, keys, folder / "sandboxes") as installation,
                 load.Load(source, arguments.seed) as writers,
             ):
-                honest.run(installation, arguments.drills, note)
+                honest.run(installation, arguments.drills, arguments.minutes * 60, note)
         finally:
             gpg.stop_agents(keys.home)
     shown.load = {**writers.done, "rate": writers.rate}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import time
@@ -106,10 +107,17 @@ def take_and_drill(installation: Installation) -> Outcome:
     return Outcome(time.monotonic() - begun, verdict)
 
 
-def run(installation: Installation, drills: int, on_outcome: Callable[[Outcome], None] | None = None) -> list[Outcome]:
-    """Try until there were so many drills, and return every outcome. Backups that DDL has ended come on top."""
+def run(
+    installation: Installation,
+    drills: int,
+    seconds: float = math.inf,
+    on_outcome: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:
+    """Try until there were so many drills, or the time is over, and return every outcome. Backups that DDL has ended come on
+    top."""
     outcomes: list[Outcome] = []
-    while sum(one.verdict is not None for one in outcomes) < drills:
+    until = time.monotonic() + seconds
+    while sum(one.verdict is not None for one in outcomes) < drills and time.monotonic() < until:
         outcomes.append(take_and_drill(installation))
         if on_outcome:
             on_outcome(outcomes[-1])

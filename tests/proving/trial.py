@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime
+import math
 import time
 from collections.abc import Callable, Iterable
 from random import Random
@@ -72,10 +73,13 @@ class Trial:
         self._definitions = {kind: self._defined(kind) for kind in (specimen.TABLES, specimen.CODE, "accounts")}
         self.check_clean()
 
-    def run(self, count: int, *, only: int | None = None, on_result: Callable[[Result], None] | None = None) -> list[Result]:
-        """Make `count` mutations, or the one of that number alone, and return what came of each. Raise UncleanError."""
-        results = []
-        for number in range(count) if only is None else [only]:
+    def run(self, count: int, *, seconds: float = math.inf, on_result: Callable[[Result], None] | None = None) -> list[Result]:
+        """Make `count` mutations, or as many as take `seconds`, and return what came of each. Raise UncleanError."""
+        results: list[Result] = []
+        until = time.monotonic() + seconds
+        for number in range(count):
+            if time.monotonic() > until:
+                break
             results.append(self.try_one(number))
             if on_result:
                 on_result(results[-1])
@@ -246,9 +250,3 @@ def _manifest(described: dict[str, Any], schema: str, taken: dict[str, Any], obj
         "schemas": [schema], "recipients": [], "artifacts": [], "fingerprint": taken, "inventory": objects, "canary": None,
         "stages": [], "commands": [],
     })  # fmt: skip
-
-
-def measure(trial: Trial, count: int, on_result: Callable[[Result], None] | None = None) -> tuple[list[Result], float]:
-    """Make `count` mutations and return what came of each, and the seconds that it took."""
-    begun = time.monotonic()
-    return trial.run(count, on_result=on_result), time.monotonic() - begun
