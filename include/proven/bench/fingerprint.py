@@ -128,6 +128,7 @@ def _measure(flavour: str, rows: int) -> Measured:
         taken: list[Manifest] = []
         both = _time(bed, lambda: taken.append(_back_up(bed)))
         (manifest,) = taken
+        _say(f"{flavour}: dump {dump}, fingerprint {alone}, both {both} seconds (of CPU)")
         return Measured(
             server=f"{flavour} {version}",
             rows=manifest.fingerprint["rows"],
