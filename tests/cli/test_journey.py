@@ -106,6 +106,7 @@ def test_a_misspelt_database_gets_a_suggestion(files: FleetFiles) -> None:
     assert "shop" in done.stderr
 
 
+@pytest.mark.failure("E1")
 def test_the_store_alone_is_enough(files: FleetFiles) -> None:
     """On the worst day the source is gone: list, show, drill and restore never ask it."""
     assert files.run("backup", "shop").returncode == 0

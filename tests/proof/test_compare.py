@@ -82,12 +82,14 @@ def test_where_only_the_canary_could_be_compared_nothing_is_proven() -> None:
     assert "RELOAD" in check.hint
 
 
+@pytest.mark.failure("D1")
 def test_no_tables_is_no_pass() -> None:
     check = compare_fingerprints(fingerprint(), fingerprint())
     assert (check.outcome, check.proves_data) == ("could-not-run", False)
     assert compare_fingerprints({}, {}).outcome == "could-not-run"
 
 
+@pytest.mark.failure("D4")
 def test_digests_of_two_kinds_are_not_compared() -> None:
     one = fingerprint(shop__orders=(1, "a"))
     assert compare_fingerprints({**one, "algorithm": "md5"}, one).outcome == "could-not-run"

@@ -72,6 +72,7 @@ def schema(source: DatabaseServer) -> str:
     return source.fresh_schema("fp")
 
 
+@pytest.mark.failure("A11", "C3")
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_every_change_is_noticed(source: DatabaseServer, schema: str, change: str) -> None:
     source.sql(TABLE, schema)

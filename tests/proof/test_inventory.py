@@ -87,6 +87,7 @@ def schema(source: DatabaseServer) -> Iterator[str]:
     source.sql(f"DROP DATABASE `{schema}`; DROP USER IF EXISTS inv@localhost; DROP ROLE IF EXISTS inv_role")
 
 
+@pytest.mark.failure("A6", "A8", "C3")
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_every_change_is_named(source: DatabaseServer, schema: str, change: str) -> None:
     before = take_inventory(source, schema)
@@ -139,6 +140,7 @@ def test_a_public_that_may_do_nothing_any_more_is_no_account(source: DatabaseSer
         assert "PUBLIC" not in [one.account.user for one in accounts.define(session, source.flavour, [schema])]
 
 
+@pytest.mark.failure("A6")
 def test_a_definition_that_is_kept_back_is_an_error(source: DatabaseServer, schema: str) -> None:
     blind = Endpoint(**{**source.endpoint, "user": "blind", "password": "x"})
     source.sql("CREATE USER blind@'127.0.0.1' IDENTIFIED BY 'x'; GRANT SELECT, TRIGGER, EVENT ON *.* TO blind@'127.0.0.1'")
