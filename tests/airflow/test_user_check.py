@@ -5,14 +5,17 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Callable, Iterator
 
+import MySQLdb
 import pytest
 
 from include.proven import backup, drill, ids
+from include.proven.agent import query
 from include.proven.drill import Drill
 from include.proven.errors import CheckError, SourceError
 from include.proven.installation import Installation
 from include.proven.proof.built_in import BUILT_IN
 from include.proven.proof.verdict import Check
+from proven_airflow.operators import user_check
 from proven_airflow.operators.user_check import UserCheck
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import MakeFleet
@@ -113,3 +116,16 @@ def test_every_kind_of_answer_and_the_verdict(
     told = " ".join(verdict.warnings)
     assert "Check c_warned: 1 row, expected = 0" in told
     assert "Check d_function: could not run: query: refused" in told
+
+
+def test_a_connection_that_keeps_no_time_limit_is_killed(source: DatabaseServer) -> None:
+    """A server limits what it knows how to limit; MySQL does not limit a SELECT that calls a function."""
+    operator, soon = UserCheck(task_id="asked", check="slow"), 0.5 - query.GRACE
+    with (
+        operator._connect(source.admin) as root,
+        operator._connect(source.admin) as reader,
+        user_check._kill_late(root, reader, soon) as overran,
+        pytest.raises(MySQLdb.Error),
+    ):
+        user_check._execute(reader, "SELECT SLEEP(30)")
+    assert overran.is_set()

@@ -106,11 +106,11 @@ def _ask(connection: Any, account: Endpoint, check: user_checks.UserCheck) -> ju
 @contextlib.contextmanager
 def _kill_late(root: Any, reader: Any, time_limit: float) -> Iterator[threading.Event]:
     """Have the server end a connection that does not keep its time limit; the event says so."""
-    overran = threading.Event()
+    overran, victim = threading.Event(), reader.thread_id()
 
     def end() -> None:
         overran.set()
-        _execute(root, f"KILL {reader.thread_id()}")
+        _execute(root, f"KILL {victim}")
 
     timer = threading.Timer(time_limit + query.GRACE, end)
     timer.daemon = True
@@ -119,6 +119,7 @@ def _kill_late(root: Any, reader: Any, time_limit: float) -> Iterator[threading.
         yield overran
     finally:
         timer.cancel()
+        timer.join()
 
 
 def _explain(error: MySQLdb.Error, account: Endpoint, check: user_checks.UserCheck, *, late: bool) -> errors.ProvenError:
