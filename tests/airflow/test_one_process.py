@@ -73,4 +73,6 @@ def test_a_backup_that_takes_too_long_is_stopped_and_leaves_nothing(
     assert done.returncode == 1
     assert "AirflowTaskTimeout" in done.stdout
     nothing_runs(files)
-    assert [name for name in swift.names(files.container) if "/pages/" not in name] == []
+    # on a busy machine the time is over before there is a container
+    made = files.container in {entry["name"] for entry in swift.raw().get_account()[1]}
+    assert not made or [name for name in swift.names(files.container) if "/pages/" not in name] == []
