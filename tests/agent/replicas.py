@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tests.servers.databases import LOOPBACK, DatabaseServer, run_source
 
-OPTIONS = ("--log-bin=binlog", "--performance-schema=ON", "--relay-log=relay", "--net-read-timeout=60")
+OPTIONS = ("--log-bin=binlog", "--relay-log=relay")
 FOLLOW = {
     "mariadb": "CHANGE MASTER {channel} TO MASTER_HOST='{host}', MASTER_PORT={port}, MASTER_USER='follower',"
     " MASTER_PASSWORD='follower', MASTER_LOG_FILE='{file}', MASTER_LOG_POS={offset}, MASTER_CONNECT_RETRY=1",

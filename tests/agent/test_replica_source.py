@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import pytest
 
 from include.proven import agent_client, errors, servers
+from include.proven.agent.client import Session
+from include.proven.agent.processes import CommandLog
 from include.proven.manifest import Position, Replication
 from tests.agent.jobs import Keys, backup_job
 from tests.agent.object_server import ObjectServer
@@ -93,13 +94,11 @@ def dies(backup: Any, replicas: Replicas) -> bool:
 
 @pytest.mark.failure("C1")
 def test_one_that_has_fallen_behind_is_refused(replicas: Replicas, backup: Any, objects: ObjectServer) -> None:
-    held = threading.Thread(target=lambda: replicas.replica.sql("LOCK TABLES shop.orders READ; SELECT SLEEP(6)"))
-    held.start()
-    time.sleep(0.5)
-    replicas.primary.sql("INSERT INTO shop.orders (at) VALUES (NOW(6))")
-    time.sleep(3)
-    assert "s behind, and `max_lag` is 1 s" in refused(backup, replicas, objects, max_lag=1.0).what
-    held.join()
+    with Session(replicas.replica.tools, replicas.replica.admin, CommandLog()) as holder:
+        holder.execute("LOCK TABLES shop.orders READ")
+        replicas.primary.sql("INSERT INTO shop.orders (at) VALUES (NOW(6))")
+        time.sleep(3)
+        assert "s behind, and `max_lag` is 1 s" in refused(backup, replicas, objects, max_lag=1.0).what
     replicas.wait_until_equal("shop.orders")
     assert not dies(backup, replicas)
 

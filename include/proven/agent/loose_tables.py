@@ -41,7 +41,10 @@ class TableLock:
             self._statement = "LOCK TABLES " + ", ".join(f"{path} READ" for path in paths)
 
     def take(self, seconds: float) -> None:
-        """Take the lock within `seconds`, if it is not held. Raise AgentError (source): NotAllowedError if the account may not."""
+        """Take the lock within `seconds`, unless it is held. Raise AgentError (source), NotAllowedError if it may not.
+
+        It may be asked for twice: where the global lock that it came with is refused, it stays.
+        """
         if self._held:
             return
         try:
