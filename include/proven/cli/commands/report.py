@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--drill", default="", metavar="ID", help="the drill of that id (default: the newest)")
     picking.add_store(parser, "all of them")
     days = period_gathering.DAYS
-    parser.add_argument("--days", type=number_of_days, default=days, help="how far back, of the fleet (default: %(default)s)")
+    parser.add_argument("--days", type=_number_of_days, default=days, help="how far back, of the fleet (default: %(default)s)")
     parser.add_argument("--html", metavar="FILE", help="write one HTML document that stands alone; - is standard output")
 
 
@@ -79,7 +79,7 @@ def _write(target: str, text: str) -> None:
         ) from error
 
 
-def number_of_days(text: str) -> int:
+def _number_of_days(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
