@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 from tests.failures import table
+from tests.failures.marks import Report
 from tests.proving.figures import DOCUMENT, machine, replace_section
 
 
@@ -17,10 +18,10 @@ def main() -> int:
     """Run the marked tests, write the table, and return pytest's exit status."""
     parser = argparse.ArgumentParser(prog="scripts/failures", description=__doc__)
     parser.add_argument("pytest", nargs="*", help="more arguments for pytest, after `--`")
-    parser.add_argument("--report", type=pathlib.Path, help="write the table of this report of an earlier run, and run nothing")
+    parser.add_argument("--report", type=pathlib.Path, nargs="+", help="write the table of these reports, and run nothing")
     arguments = parser.parse_args()
     if arguments.report:
-        write(arguments.report)
+        write(*arguments.report)
         return 0
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder) / "report.json"
@@ -33,9 +34,13 @@ def main() -> int:
     return done.returncode
 
 
-def write(report: pathlib.Path) -> None:
-    """Write the table of a report into the document."""
-    content = f"{table.describe(json.loads(report.read_text()))}\n\n{machine()}"
+def write(*reports: pathlib.Path) -> None:
+    """Write the table of the reports of one run, whose tests may have been divided among processes, into the document."""
+    found: Report = {}
+    for report in reports:
+        for row, tests in json.loads(report.read_text()).items():
+            found.setdefault(row, {}).update(tests)
+    content = f"{table.describe(found)}\n\n{machine()}"
     DOCUMENT.write_text(replace_section(DOCUMENT.read_text(), "failures", content))
 
 
