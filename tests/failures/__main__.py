@@ -9,9 +9,10 @@ import pathlib
 import sys
 import tempfile
 
+from include.proven.bench import documents
 from tests.failures import table
 from tests.failures.marks import Report
-from tests.proving.figures import DOCUMENT, machine, replace_section
+from tests.proving.figures import DOCUMENT, machine
 
 
 def main() -> int:
@@ -40,8 +41,7 @@ def write(*reports: pathlib.Path) -> None:
     for report in reports:
         for row, tests in json.loads(report.read_text()).items():
             found.setdefault(row, {}).update(tests)
-    content = f"{table.describe(found)}\n\n{machine()}"
-    DOCUMENT.write_text(replace_section(DOCUMENT.read_text(), "failures", content))
+    documents.write_between(DOCUMENT, "failures", f"{table.describe(found)}\n\n{machine()}\n")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import datetime
-import os
 import pathlib
 import subprocess
 from collections.abc import Sequence
 from typing import Any
+
+from include.proven.bench import documents
 
 ROOT = pathlib.Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "failures.md"
@@ -40,23 +40,12 @@ class Figures:
         return dataclasses.asdict(self)
 
 
-def replace_section(text: str, name: str, content: str) -> str:
-    """Return a document with what is between the markers of a section replaced. Raise ValueError unless each is there once."""
-    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    if text.count(begin) != 1 or text.count(end) != 1:
-        raise ValueError(f"the markers {begin} and {end} must each be there once")
-    before, _, rest = text.partition(begin)
-    return f"{before}{begin}\n{content.strip()}\n{end}{rest.partition(end)[2]}"
-
-
 def write(flavours: Sequence[Figures], seed: int, document: pathlib.Path = DOCUMENT) -> None:
     """Write the sections of what was run, and leave the others as they are."""
-    text = document.read_text()
     if any(one.mutations for one in flavours):
-        text = replace_section(text, "mutations", describe_mutations(flavours, seed))
+        documents.write_between(document, "mutations", f"{describe_mutations(flavours, seed)}\n")
     if any(one.drills for one in flavours):
-        text = replace_section(text, "drills", describe_drills(flavours, seed))
-    document.write_text(text)
+        documents.write_between(document, "drills", f"{describe_drills(flavours, seed)}\n")
 
 
 def describe_mutations(flavours: Sequence[Figures], seed: int) -> str:
@@ -105,11 +94,7 @@ def machine() -> str:
     """Return a sentence on when and on what it was measured, and of which state of the code."""
     commit = _git("rev-parse", "--short", "HEAD")
     changed = " with changes beside it" if _git("status", "--porcelain", "--untracked-files=no", "include", "tests") else ""
-    now = datetime.datetime.now(datetime.UTC)
-    return (
-        f"Measured on {now:%Y-%m-%d %H:%M} UTC at commit {commit}{changed}, on {os.cpu_count()} cores; load average over the"
-        f" last 15 minutes: {os.getloadavg()[2]:.1f}."
-    )
+    return f"{documents.describe_machine()} At commit {commit}{changed}."
 
 
 def _git(*arguments: str) -> str:
