@@ -19,8 +19,8 @@ CREATE TABLE log (n INT);
 CREATE TRIGGER tr BEFORE INSERT ON words FOR EACH ROW SET NEW.at = NOW();
 CREATE PROCEDURE p() SELECT 1;
 CREATE EVENT e ON SCHEDULE EVERY 1 DAY STARTS '2024-01-01 00:00:00' DO DELETE FROM log;
-CREATE USER odd@localhost IDENTIFIED BY 'only here';
-GRANT SELECT ON words TO odd@localhost;
+CREATE USER only_here@localhost IDENTIFIED BY 'only here';
+GRANT SELECT ON words TO only_here@localhost;
 """
 
 
@@ -30,7 +30,7 @@ def schema(pair: Pair) -> Iterator[str]:
     pair.source.sql(OBJECTS, schema)
     yield schema
     for server in (pair.source, pair.twin):
-        server.sql(f"DROP DATABASE IF EXISTS `{schema}`; DROP USER IF EXISTS odd@localhost")
+        server.sql(f"DROP DATABASE IF EXISTS `{schema}`; DROP USER IF EXISTS only_here@localhost")
 
 
 def copy(
