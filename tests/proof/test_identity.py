@@ -152,6 +152,8 @@ def run_drill(opened: Installation, manifest: Manifest) -> Verdict:
 def lead_to(files: FleetFiles, server: DatabaseServer) -> None:
     """Let the connection lead to another server, as a wrong environment variable does."""
     there = server.endpoint
+    # whoever has copied the source's accounts before has left its password there
+    server.sql(f"ALTER USER {there['user']}@'{there['host']}' IDENTIFIED BY '{there['password']}'")
     files.connections["source"] |= {"port": there["port"], "login": there["user"], "password": there["password"]}
     files.write()
 
