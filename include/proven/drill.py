@@ -11,22 +11,32 @@ import contextlib
 import dataclasses
 import datetime
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from include.proven import agent_client, drill_evidence, drill_isolation, drill_questions, engines, ids, progress, restore, room
+from include.proven import (
+    agent_client,
+    drill_evidence,
+    drill_isolation,
+    drill_looks,
+    drill_questions,
+    engines,
+    ids,
+    progress,
+    restore,
+    room,
+)
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
-from include.proven.errors import IntegrityError, ProvenError
+from include.proven.errors import ProvenError
 from include.proven.installation import Installation, as_job_endpoint
 from include.proven.manifest import Answer, Manifest, Stage
 from include.proven.proof import judge
-from include.proven.proof.built_in import BUILT_IN, BuiltIn, Subject
+from include.proven.proof.built_in import BUILT_IN, TOGETHER
 from include.proven.proof.usage import measure
 from include.proven.proof.user_checks import judging
 from include.proven.proof.user_checks.check import UserCheck
 from include.proven.proof.user_checks.judging import Reply
 from include.proven.proof.verdict import Check, Verdict
-from include.proven.sandboxes.contract import Instance, Order
+from include.proven.sandboxes.contract import Order
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +70,7 @@ def build(
     Given `asked_at`, when this drill asked first, it does not wait for room itself: it raises NoRoomYetError.
     """
     with drill_evidence.record_step(installation, drill, "build") as note:
-        manifest = _manifest(installation, drill)
+        manifest = drill_looks.manifest_of(installation, drill)
         order = Order(
             name=drill.instance,
             server=manifest.server,
@@ -86,8 +96,8 @@ def build(
 def load(installation: Installation, drill: Drill, *, on_progress: progress.OnProgress | None = None) -> None:
     """Restore the recovery point in its sandbox. Raise ProvenError, with the evidence recorded, if it fails."""
     with drill_evidence.record_step(installation, drill, "restore") as note:
-        manifest = _manifest(installation, drill)
-        with _instance(installation, drill) as instance:
+        manifest = drill_looks.manifest_of(installation, drill)
+        with drill_looks.open_instance(installation, drill) as instance:
             result = restore.load_into(
                 installation,
                 manifest,
@@ -105,8 +115,16 @@ def load(installation: Installation, drill: Drill, *, on_progress: progress.OnPr
 def check(installation: Installation, drill: Drill, name: str) -> Check:
     """Ask one built-in or user check; record and return its answer. Raise CheckError if it failed and does not only warn."""
     if name in BUILT_IN:
-        return drill_evidence.answer(installation, drill, name, lambda: _ask_built_in(installation, drill, BUILT_IN[name]))
+        return check_together(installation, drill, [name])[0]
     return drill_questions.answer(installation, drill, name, lambda check: _ask_user_check(installation, drill, check))
+
+
+def check_together(installation: Installation, drill: Drill, names: Sequence[str]) -> list[Check]:
+    """Ask several built-in checks by one look at the sandbox; record and return their answers.
+
+    Raise the first error, after all were asked, as `check` does.
+    """
+    return drill_looks.ask(installation, drill, names)
 
 
 def check_names(installation: Installation, drill: Drill) -> list[str]:
@@ -169,7 +187,10 @@ def run(
         with contextlib.suppress(ProvenError):
             build(installation, drill, on_progress=on_progress)
             load(installation, drill, on_progress=on_progress)
-            for name in check_names(installation, drill):
+            for names in TOGETHER.values():
+                with contextlib.suppress(ProvenError):
+                    check_together(installation, drill, names)
+            for name in drill_questions.names(installation, drill.database):
                 with contextlib.suppress(ProvenError):
                     check(installation, drill, name)
         verdict = conclude(installation, drill, keep_on_failure=keep_on_failure)
@@ -189,54 +210,12 @@ def reach(installation: Installation, drill: Drill) -> Iterator[protocol.Endpoin
 
 def source_answer(installation: Installation, drill: Drill, check: UserCheck) -> Answer | None:
     """Return what the source answered to a check in the dump's snapshot, None if it was not asked."""
-    return _manifest(installation, drill).answers.get(check.name)
-
-
-@contextlib.contextmanager
-def _instance(installation: Installation, drill: Drill) -> Iterator[Instance]:
-    """Open the sandbox, to have agents run in it. Where it has died under them, its own words on why are raised.
-
-    The agents have only seen a lost connection. What they say of the recovery point stands, whatever became of the sandbox.
-    """
-    sandbox = installation.sandbox(drill.sandbox)
-    instance = sandbox.instance(drill.instance)
-    try:
-        yield instance
-    except IntegrityError:
-        raise
-    except ProvenError:
-        sandbox.instance(drill.instance).host.close()
-        raise
-    finally:
-        instance.host.close()
-
-
-def _ask_built_in(installation: Installation, drill: Drill, check: BuiltIn) -> Check:
-    manifest, config = _manifest(installation, drill), installation.database(drill.database)
-    catalog = installation.catalog(drill.database, drill.store)
-    about = Subject(manifest, config, lambda most: catalog.proven_before(drill.database, drill.recovery_point, most))
-    return check.judge(about, _inspect(installation, drill, about, check.looks) if check.looks else {})
-
-
-def _inspect(installation: Installation, drill: Drill, about: Subject, looks: Sequence[str]) -> dict[str, Any]:
-    with _instance(installation, drill) as instance:
-        job = protocol.InspectJob(
-            protocol=protocol.VERSION,
-            job="inspect",
-            source=as_job_endpoint(instance.endpoint),
-            tools=installation.tools(engines.engine(about.manifest.engine)),
-            schemas=about.manifest.schemas,
-            take=list(looks),
-            like=about.manifest.fingerprint if "fingerprint" in looks else {},
-            time_limit=about.config.proof.table_check_time_limit.total_seconds(),
-            log=instance.log,
-        )
-        return agent_client.run(job, host=instance.host)
+    return drill_looks.manifest_of(installation, drill).answers.get(check.name)
 
 
 def _ask_user_check(installation: Installation, drill: Drill, check: UserCheck) -> Check:
-    manifest = _manifest(installation, drill)
-    with _instance(installation, drill) as instance:
+    manifest = drill_looks.manifest_of(installation, drill)
+    with drill_looks.open_instance(installation, drill) as instance:
         job = protocol.UserCheckJob(
             protocol=protocol.VERSION,
             job="user_check",
@@ -248,10 +227,6 @@ def _ask_user_check(installation: Installation, drill: Drill, check: UserCheck) 
         result = agent_client.run(job, host=instance.host)
     reply = Reply(result["columns"], result["rows"], result["count"], result["reads_table"])
     return judging.judge(check, reply, manifest.answers.get(check.name))
-
-
-def _manifest(installation: Installation, drill: Drill) -> Manifest:
-    return installation.catalog(drill.database, drill.store).manifest(drill.database, drill.recovery_point)
 
 
 def _manifest_if_sound(catalog: Catalog, drill: Drill) -> Manifest | None:

@@ -68,7 +68,7 @@ def answer(
         lost = Check(name=name, outcome="could-not-run", figure=what, hint=hint, severity=severity, seconds=seconds)
         record(installation, drill, lost, error)
         raise
-    found = found.model_copy(update={"name": name, "seconds": time.monotonic() - begun})
+    found = found.model_copy(update={"name": name, "seconds": found.seconds or time.monotonic() - begun})
     record(installation, drill, found)
     if found.outcome == "fail" and found.severity == "critical":
         raise CheckError(f"check {name} failed: {found.figure}", detail="\n".join(found.differences[:10]), hint=found.hint)

@@ -15,7 +15,7 @@ from include.proven.errors import CheckError, ConfigError, ProvenError, StoppedE
 from include.proven.installation import Installation
 from include.proven.pages import delivery
 from include.proven.pages.ledger import StoreLedger
-from include.proven.proof.built_in import BUILT_IN
+from include.proven.proof.built_in import BUILT_IN, TOGETHER
 from include.proven.reports import gathering
 from include.proven.room import NoRoomYetError
 from proven_airflow import aftermath, callbacks, identity, reporting, stopping, turns, watching
@@ -38,7 +38,7 @@ def wire_drill(time_limit: datetime.timedelta, pool: str = DEFAULT_POOL) -> None
     chosen = choose()
     built = build.override(execution_timeout=time_limit, pool=pool)()
     restored = restore.override(execution_timeout=time_limit)()
-    checked = check.override(execution_timeout=time_limit).expand(name=list(BUILT_IN))
+    checked = check.override(execution_timeout=time_limit).expand(name=list(TOGETHER))
     listed = list_user_checks()
     asked = UserCheck.partial(task_id="user_check").expand(check=listed)
     concluded = verdict()
@@ -107,11 +107,12 @@ def list_user_checks() -> list[str]:
 
 @task(map_index_template="{{ task.op_kwargs['name'] }}")
 def check(name: str) -> None:
-    """Ask one built-in check."""
+    """Ask the built-in checks that go together under this name."""
     installation, this = _this_drill()
     with stopping.stop_on_sigterm():
-        answer = drill.check(installation, this, name)
-    log.info("%s: %s", name, answer.figure)
+        answers = drill.check_together(installation, this, TOGETHER[name])
+    for answer in answers:
+        log.info("%s: %s", answer.name, answer.figure)
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, on_failure_callback=callbacks.DRILL_FAILED)

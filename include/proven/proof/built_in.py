@@ -70,3 +70,11 @@ BUILT_IN: dict[str, BuiltIn] = {
     "drift": BuiltIn((), lambda about, _: drift.judge(about.manifest, about.config, about.proven_before)),
 }
 """By name, in the order in which reports show them."""
+
+AT_LENGTH = ("fingerprint", "tables")
+"""Those that read every row, which may take hours: each is asked by itself."""
+TOGETHER: dict[str, tuple[str, ...]] = {
+    "others": tuple(name for name in BUILT_IN if name not in AT_LENGTH),
+    **{name: (name,) for name in AT_LENGTH},
+}
+"""Which checks one look at the copy answers, by the name that Airflow shows."""
