@@ -95,7 +95,7 @@ def test_objects_that_were_left_out(pair: Pair, schema: str, kind: str, name: st
 
 @pytest.mark.failure("A8")
 def test_accounts_that_were_left_out(pair: Pair, schema: str) -> None:
-    refuted(copy(pair, schema, users=False), "account `odd`@`localhost`: missing")
+    refuted(copy(pair, schema, users=False), "account `only_here`@`localhost`: missing")
 
 
 @pytest.mark.failure("C3")

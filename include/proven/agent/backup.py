@@ -8,6 +8,7 @@ from typing import Any
 from . import (
     accounts,
     canary,
+    changes,
     client,
     counters,
     dumping,
@@ -53,6 +54,7 @@ class Backup:
         self._result: dict[str, Any] = {}
         self._accounts = accounts.Statements([], [])
         self._counters: counters.Counters = {}
+        self._definitions: changes.Definitions = {}
         self._asker = Asker(self._tools, job["source"], context.commands)
 
     def run(self) -> dict[str, Any]:
@@ -89,6 +91,7 @@ class Backup:
         schemas = server.choose_schemas(reader, self._job["schemas"], self._job["canary"])
         privileges.require(reader, described["flavour"], schemas)
         row = canary.write(reader, self._job["recovery_point"]) if self._job["canary"] else None
+        self._definitions = changes.look(reader, schemas)
         self._counters = counters.read(reader, described["flavour"], schemas)
         self._result |= {"server": described, "schemas": schemas, "canary": row}
         self._result |= {"replication": followed.describe(), "not_covered": [followed.unknown] if followed.unknown else []}
@@ -131,6 +134,8 @@ class Backup:
             pipeline.run()
         ended = outgoing.ends_with(self._tools["end_marker"])
         dumping.check_whole(dump.process.name, self._tools, snapshot=marker.found, ended=ended)
+        with self._connect() as later:
+            changes.require_none(self._definitions, changes.look(later, self._result["schemas"]))
         self._result |= {"snapshot_at": shared.at, "lock": shared.describe(), "position": shared.position}
         return outgoing.describe(self._tools["end_marker"])
 
