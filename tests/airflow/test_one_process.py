@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from include.proven.local_airflow.home import LocalAirflow
+from include.proven.proof.built_in import TOGETHER
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import FleetFiles, MakeFleet
 from tests.servers.swift import Swift
@@ -56,7 +57,7 @@ def test_backup_and_drill_end_proven(files: FleetFiles, monkeypatch: pytest.Monk
     events = [json.loads(line) for line in (files.folder / "progress.jsonl").read_text().splitlines()]
     ended = [event["task"] for event in events if event.get("state") == "success"]
     assert ended[:3] == ["choose_id", "back_up", "clear_up"]
-    checked = {"check fingerprint", "check objects", "check canary"}
+    checked = {f"check {name}" for name in TOGETHER}
     assert {"build", "restore", *checked, "verdict", "report", "destroy"} <= set(ended)
     assert {event["task"] for event in events if "bytes" in event} == {"back_up", "restore"}
     nothing_runs(files)

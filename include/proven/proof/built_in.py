@@ -74,7 +74,7 @@ BUILT_IN: dict[str, BuiltIn] = {
 AT_LENGTH = ("fingerprint", "tables")
 """Those that read every row, which may take hours: each is asked by itself."""
 TOGETHER: dict[str, tuple[str, ...]] = {
-    "others": tuple(name for name in BUILT_IN if name not in AT_LENGTH),
+    "definitions and identity": tuple(name for name in BUILT_IN if name not in AT_LENGTH),
     **{name: (name,) for name in AT_LENGTH},
 }
 """Which checks one look at the copy answers, by the name that Airflow shows."""
