@@ -26,6 +26,19 @@ def programs(pid: int) -> set[str]:
     return {name for child in children(pid) if (name := program(child))}
 
 
+def at_work(pid: int, tool: str) -> set[int]:
+    """Return the processes below a process that run a tool, but for its help or its version."""
+    found = set()
+    for child in children(pid):
+        try:
+            argv = pathlib.Path(f"/proc/{child}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if program(child) == tool and not argv.endswith((b"--help\0", b"--version\0")):
+            found.add(child)
+    return found
+
+
 def program(pid: int) -> str:
     """Return the name of the program that a process runs, or nothing if it is gone or a zombie."""
     try:

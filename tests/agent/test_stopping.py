@@ -89,9 +89,8 @@ def nothing_left(pids: set[int], scratch: pathlib.Path, seconds: float = 10.0) -
 
 def freeze_in_the_middle(process: subprocess.Popen[bytes], tool: str) -> set[int]:
     """Stop a tool in the middle of its work, so that no broken pipe can end it, and return all that runs below `process`."""
-    processes.wait_until(lambda: {tool, "gpg", "zstd"} <= processes.programs(process.pid))
-    pids = processes.children(process.pid)
-    frozen = [pid for pid in pids if processes.program(pid) == tool]
+    processes.wait_until(lambda: {"gpg", "zstd"} <= processes.programs(process.pid) and processes.at_work(process.pid, tool))
+    frozen, pids = processes.at_work(process.pid, tool), processes.children(process.pid)
     assert frozen
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
