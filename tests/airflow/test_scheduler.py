@@ -16,6 +16,7 @@ from include.proven import ids
 from include.proven.installation import open_installation
 from include.proven.local_airflow.api import AirflowApiError
 from include.proven.proof.built_in import BUILT_IN
+from proven_airflow import reporting
 from tests.airflow.live import House, wait_for
 
 pytestmark = pytest.mark.scheduler
@@ -153,9 +154,15 @@ def test_no_secret_has_shown_anywhere(house: House) -> None:
         assert SESSION_KEY.findall(content) == [], place
 
 
-def test_xcom_holds_ids_and_names_of_checks_only(house: House) -> None:
+def test_xcom_holds_ids_names_of_checks_and_reports_only(house: House) -> None:
+    """What a drill's report is made of is the one exception: a server without credentials draws it (decision 0019)."""
     with connected(house) as database:
-        found = database.exec_driver_sql("SELECT task_id, key, value FROM xcom").all()
+        everything = database.exec_driver_sql("SELECT task_id, key, value FROM xcom").all()
+    links = [value for _, key, value in everything if key == "_link_ReportLink"]
+    assert [link for link in links if not link.startswith("/proven/reports/")] == []
+    documents = [task for task, key, _ in everything if key == reporting.KEY]
+    assert documents == [reporting.TASK] * len(documents)
+    found = [row for row in everything if row[1] not in ("_link_ReportLink", reporting.KEY)]
     assert {task for task, _, _ in found} == {"choose_id", "choose", "list_user_checks"}
     assert {key for _, key, _ in found} == {"return_value", "recovery_point", "store"}
     stores = house.files.document["stores"]
