@@ -3,7 +3,6 @@
 A server's own identity comes first. Where the fleet names none, the newest recovery point that was proven is the measure, so
 the first one ever is taken on trust. MariaDB's `server_uid` is a hash of network address and port, which a container gets
 anew and two hosts may share; so we also look whether the data descends from what was proven: its canary must still be there.
-Where it is, on a MariaDB that bears its old host name, another `server_uid` is a warning only.
 """
 
 from __future__ import annotations
@@ -45,15 +44,15 @@ def judge(manifest: Manifest, config: Database, before: History, canary: Canary)
         differences = [difference for _, difference in wrong]
         hint = HINTS[wrong[0][0]]
         return Check(name=NAME, outcome="fail", figure=figure, differences=differences, hint=hint, not_covered=unsure)
-    if odd := next(_oddities(manifest, config, earlier, canary), None):
-        hint = HINTS[odd[0]]
+    if earlier and _descends(earlier, canary) is False:
+        lost = [f"the canary of {earlier.recovery_point}, which was proven, is not in this data"]
         return Check(
             name=NAME,
             outcome="fail",
             severity="warning",
             figure=figure,
-            differences=[odd[1]],
-            hint=hint,
+            differences=lost,
+            hint=HINTS["descent"],
             not_covered=unsure,
         )
     return Check(name=NAME, outcome="pass", figure=figure, not_covered=unsure)
@@ -65,7 +64,7 @@ def _server(manifest: Manifest, config: Database, earlier: Manifest | None, cana
     if config.servers is not None:
         if found.identity not in config.servers:
             yield "server", f"server {_describe(found)} is none of `servers`: {', '.join(config.servers)}"
-    elif earlier and found.identity != earlier.server.identity and not _has_moved(manifest, earlier, canary):
+    elif earlier and found.identity != earlier.server.identity:
         yield (
             "server",
             f"server {_describe(found)}, but {earlier.recovery_point}, which was proven, is of {_describe(earlier.server)}",
@@ -88,22 +87,6 @@ def _schemas(manifest: Manifest, config: Database, earlier: Manifest | None) -> 
     for name in _missing(earlier.schemas, manifest.schemas):
         if config.schemas is None or name in config.schemas:
             yield "schemas", f"schema {name}: in {earlier.recovery_point}, which was proven, and not in this one"
-
-
-def _oddities(manifest: Manifest, config: Database, earlier: Manifest | None, canary: Canary) -> Iterator[tuple[str, str]]:
-    """Yield the topic of its hint and a line for what is odd, and yet may be as it should be."""
-    if earlier and config.servers is None and _has_moved(manifest, earlier, canary):
-        now, then = _describe(manifest.server), earlier.server.identity
-        yield "server", f"server {now} called itself {then} in {earlier.recovery_point}, whose canary its data holds"
-    if earlier and _descends(earlier, canary) is False:
-        yield "descent", f"the canary of {earlier.recovery_point}, which was proven, is not in this data"
-
-
-def _has_moved(manifest: Manifest, earlier: Manifest, canary: Canary) -> bool:
-    """Say whether a MariaDB of the same host name, whose data descends from what was proven, has got another `server_uid`."""
-    now, then = manifest.server, earlier.server
-    same_host = now.flavour == "mariadb" and now.hostname == then.hostname
-    return same_host and now.identity != then.identity and _descends(earlier, canary) is True
 
 
 def _descends(earlier: Manifest, canary: Canary) -> bool | None:

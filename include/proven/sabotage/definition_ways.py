@@ -93,8 +93,7 @@ def claim_other_server(copy: Copy) -> str:
     known = workshop.installation.database(workshop.database).servers
     if known is None and not workshop.catalog.proven_before(workshop.database, workshop.recovery_point, 1).manifests:
         raise NotApplicableError("no recovery point before it is proven, so its server is taken on trust")
-    # of another host, too: a MariaDB gets another identity where it has only moved
-    copy.rewrite(server={**copy.manifest.server.model_dump(), "identity": ANOTHER, "hostname": "another.proven.invalid"})
+    copy.rewrite(server={**copy.manifest.server.model_dump(), "identity": ANOTHER})
     return ANOTHER
 
 
