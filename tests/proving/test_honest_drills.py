@@ -10,7 +10,7 @@ from include.proven.demo.keys import DemoKeys
 from tests.proving import honest, load
 from tests.servers.databases import DatabaseServer
 
-DRILLS = 1
+DRILLS = 2
 
 
 @pytest.mark.failure("A5")
