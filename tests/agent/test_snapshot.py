@@ -102,6 +102,15 @@ def slow_dump(source: DatabaseServer, directory: pathlib.Path) -> dict[str, Any]
     return {**source.tools, "dump": [str(file), *source.tools["dump"][1:]]}
 
 
+def late_dump(source: DatabaseServer, directory: pathlib.Path) -> dict[str, Any]:
+    """Return tools whose dump connects a second late: writers write while nothing is locked, on a busy machine, too."""
+    real = servers.find_program(source.tools["dump"][0], source.path)
+    file = directory / "late-dump"
+    file.write_text(f'#!/bin/bash\nsleep 1; exec "{real}" "$@"\n')
+    file.chmod(0o755)
+    return {**source.tools, "dump": [str(file), *source.tools["dump"][1:]]}
+
+
 def make_loose(source: DatabaseServer, schema: str) -> list[str]:
     """Make a table in each engine without snapshots, dumped after a large one; return their names."""
     rows = "INSERT INTO a_ballast (x) SELECT REPEAT('x', 200) FROM a_ballast;"
@@ -169,10 +178,10 @@ def test_an_account_that_may_not_lock_is_told_both_ways_out(source: DatabaseServ
 
 
 def test_without_a_lock_what_was_written_is_named_and_the_rest_proven(
-    source: DatabaseServer, schema: str, backup: Backup, objects: ObjectServer, keys: Keys
+    source: DatabaseServer, schema: str, backup: Backup, objects: ObjectServer, keys: Keys, tmp_path: pathlib.Path
 ) -> None:
     with without(source, "RELOAD"), writing(source, schema, "orders"):
-        result = backup(lock="if-allowed")
+        result = backup(lock="if-allowed", tools=late_dump(source, tmp_path))
     assert Lock.model_validate(result["lock"]).kind == "none"
     tables = result["fingerprint"]["tables"]
     assert {name for name, table in tables.items() if table.get("unsteady")} == {f"{schema}.orders"}

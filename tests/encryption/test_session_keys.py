@@ -15,6 +15,7 @@ from include.proven.demo.keys import DemoKeys, create_demo_keys
 from include.proven.encryption import gpg
 from include.proven.encryption.keyring import START_BYTES, Keyring
 from include.proven.fleet import model
+from tests.agent.processes import wait_until
 from tests.servers.gnupg import Home, NewHome
 
 ALICE = "Alice <alice@proven.invalid>"
@@ -137,7 +138,7 @@ def test_no_agent_is_left_behind(tmp_path: Path) -> None:
         Home(keys.home).keyring(signer=keys.backup).sign(b"x")
         assert agents_of(keys.home)
         gpg.stop_agents(keys.home)
-        assert agents_of(keys.home) == []
+        wait_until(lambda: agents_of(keys.home) == [])
 
 
 def agents_of(home: Path) -> list[int]:

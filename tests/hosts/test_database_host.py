@@ -130,9 +130,10 @@ class Watch:
 
     def _look(self) -> None:
         while not self._over.wait(0.02):
+            everywhere = processes.children(os.getpid())  # first: what starts there meanwhile is not taken for one here
             there = processes.children(self._far.sshd.pid)
             self.there |= self._runs(there)
-            self.here |= self._runs(processes.children(os.getpid()) - there)
+            self.here |= self._runs(everywhere - there)
 
     def _runs(self, pids: set[int]) -> bool:
         """Return whether one of them is a dump. The name of MySQL's may be that of the loader which has started it."""
