@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import pathlib
 
-from include.proven.fleet import databases, model, sandboxes
+from include.proven.fleet import databases, model, pages, sandboxes
 from tests.servers.pager import Pager
 
 
@@ -23,15 +23,15 @@ def fleet_paging(
         owner="shop-team",
         contacts=list(contacts),
     )
-    routes: dict[str, model.Route] = {
-        "oncall": model.PagerDutyRoute(kind="pagerduty", connection="proven_pagerduty", endpoint=oncall or pager.url),
-        "hook": model.WebhookRoute(kind="webhook", connection="proven_webhook", endpoint=hook or pager.webhook),
+    routes: dict[str, pages.Route] = {
+        "oncall": pages.PagerDutyRoute(kind="pagerduty", connection="proven_pagerduty", endpoint=oncall or pager.url),
+        "hook": pages.WebhookRoute(kind="webhook", connection="proven_webhook", endpoint=hook or pager.webhook),
     }
     return model.Fleet(
         version=1,
         gnupg=model.GnuPG(home=pathlib.Path("keys"), recipients=["a@proven.invalid"], signer="a@proven.invalid"),
         stores={"swift": model.SwiftStore(kind="swift", connection="proven_swift", container="proven")},
         sandboxes={"local": sandboxes.LocalSandbox(kind="local")},
-        pages=model.Pages(routes=routes, airflow_url="https://airflow.example"),
+        pages=pages.Pages(routes=routes, airflow_url="https://airflow.example"),
         databases={"shop": database},
     )

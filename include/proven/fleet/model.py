@@ -14,7 +14,8 @@ import pydantic
 from include.proven.errors import ConfigError
 from include.proven.fleet import hints
 from include.proven.fleet.databases import Database
-from include.proven.fleet.fields import Duration, Endpoint, FilePath, Model, Name, Rate, Text
+from include.proven.fleet.fields import Duration, FilePath, Model, Name, Rate, Size, Text
+from include.proven.fleet.pages import Pages
 from include.proven.fleet.sandboxes import Sandbox
 
 
@@ -40,6 +41,8 @@ class StoreModel(Model):
     """Parts under way at once. Each takes a buffer of 16 MiB (more in artifacts beyond 10 GB) of the agent's memory."""
     bandwidth_limit: Rate | None = None
     """The most that one backup or restore may send to or read from this store; unset: as fast as it goes."""
+    capacity: Size | None = None
+    """How much it may hold, before `store-filling` is paged; unset: its quota (Swift) or its disk (directory), S3: no limit."""
 
 
 class SwiftStore(StoreModel):
@@ -97,42 +100,6 @@ class DirectoryStore(StoreModel):
 
 
 Store = Annotated[SwiftStore | S3Store | DirectoryStore, pydantic.Field(discriminator="kind")]
-
-
-class PagerDutyRoute(Model):
-    """PagerDuty Events API v2."""
-
-    kind: Literal["pagerduty"]
-    """Events API v2."""
-    connection: Text
-    """Airflow connection id; password = the integration's routing key."""
-    endpoint: Endpoint = "https://events.pagerduty.com/v2/enqueue"
-    """Where events are posted; accounts of the EU region: `https://events.eu.pagerduty.com/v2/enqueue`."""
-
-
-class WebhookRoute(Model):
-    """A POST of the page as JSON."""
-
-    kind: Literal["webhook"]
-    """Any receiver of JSON."""
-    endpoint: Endpoint
-    """Where the JSON is posted. An address that is itself a secret belongs into the environment: `${NAME}`."""
-    connection: Text | None = None
-    """Airflow connection id; password is sent as a bearer token."""
-
-
-Route = Annotated[PagerDutyRoute | WebhookRoute, pydantic.Field(discriminator="kind")]
-
-
-class Pages(Model):
-    """Where pages go, and where their links point."""
-
-    routes: Annotated[dict[Name, Route], pydantic.Field(min_length=1)]
-    """Ways to a person, by the name that `contacts` use."""
-    airflow_url: str = ""
-    """Base URL of the Airflow UI, for links to runs. Empty: Airflow's own `[api] base_url`."""
-    runbooks_url: str = ""
-    """Base URL of the runbooks (`<url>/<page kind>`). Empty: the pages that our plugin serves under `airflow_url`."""
 
 
 class Fleet(Model):

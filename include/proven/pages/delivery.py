@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from include.proven.errors import PageError, ProvenError
-from include.proven.fleet.model import Fleet, PagerDutyRoute, Route
-from include.proven.pages import pagerduty, transport, webhook
+from include.proven.fleet.model import Fleet
+from include.proven.fleet.pages import Route
+from include.proven.pages import messages
 from include.proven.pages.page import Page, dedup_key
 
 LEDGER_PATIENCE = 5.0
@@ -54,7 +55,7 @@ def send(fleet: Fleet, page: Page, ledger: Ledger | None = None) -> Sent:
     open_run, fault = _ask(ledger, page.database, page.key)
     if open_run == page.run_id:
         return Sent([])
-    routes = _tell_all(fleet, page.database, functools.partial(_trigger, page))
+    routes = _tell_all(fleet, page.database, lambda name, route: messages.trigger(name, route, page))
     if ledger and not fault:
         fault = _attempt(functools.partial(ledger.record_page, page.database, page.key, page.run_id))
     return Sent(routes, fault)
@@ -84,30 +85,22 @@ def resolve(fleet: Fleet, database: str, kinds: Iterable[str], ledger: Ledger | 
 
 def check_route(name: str, route: Route) -> None:
     """Raise ConfigError if the route's connection can't be used. Nothing is sent."""
-    _resolution("proven/check", name, route)
+    messages.resolution(name, route, "proven/check")
 
 
 def _resolve_one(fleet: Fleet, database: str, kind: str, ledger: Ledger | None) -> Sent:
     open_run, fault = _ask(ledger, database, kind)
     if ledger and open_run is None and not fault:
         return Sent([])
-    routes = _tell_all(fleet, database, functools.partial(_resolution, dedup_key(database, kind)))
+    routes = _tell_all(fleet, database, lambda name, route: messages.resolution(name, route, dedup_key(database, kind)))
     if ledger and not fault:
         fault = _attempt(functools.partial(ledger.clear_page, database, kind))
     return Sent(routes, fault)
 
 
-def _trigger(page: Page, name: str, route: Route) -> transport.Delivery:
-    return pagerduty.trigger(name, route, page) if isinstance(route, PagerDutyRoute) else webhook.trigger(name, route, page)
-
-
-def _resolution(key: str, name: str, route: Route) -> transport.Delivery:
-    return pagerduty.resolution(name, route, key) if isinstance(route, PagerDutyRoute) else webhook.resolution(name, route, key)
-
-
-def _tell_all(fleet: Fleet, database: str, compose: Callable[[str, Route], transport.Delivery]) -> list[str]:
+def _tell_all(fleet: Fleet, database: str, compose: Callable[[str, Route], messages.Message]) -> list[str]:
     """Tell every contact of a database and return the routes' names. Raise one PageError if a route did not take it."""
-    deliveries: list[transport.Delivery] = []
+    deliveries: list[messages.Message] = []
     failures: list[ProvenError] = []
     contacts = dict.fromkeys(fleet.database(database).contacts)
     for name in contacts:
@@ -120,10 +113,10 @@ def _tell_all(fleet: Fleet, database: str, compose: Callable[[str, Route], trans
     return list(contacts)
 
 
-def _post_all(deliveries: list[transport.Delivery]) -> list[ProvenError]:
+def _post_all(deliveries: list[messages.Message]) -> list[ProvenError]:
     """Post all at the same time, so that a route that hangs does not use up the others' time; return what went wrong."""
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(len(deliveries), 1)) as pool:
-        attempts = [pool.submit(transport.post, delivery) for delivery in deliveries]
+        attempts = [pool.submit(delivery.send) for delivery in deliveries]
     errors = [attempt.exception() for attempt in attempts]
     if crash := next((error for error in errors if error and not isinstance(error, ProvenError)), None):
         raise crash

@@ -7,7 +7,7 @@ import socket
 import urllib.parse
 
 from include.proven.errors import ProvenError
-from include.proven.fleet.model import Pages
+from include.proven.fleet.pages import FLEET, Pages, Severity
 from include.proven.pages.kinds import Kind, find_kind
 
 MOST_DETAIL = 4000
@@ -20,6 +20,7 @@ class Page:
 
     kind: str
     database: str
+    """`fleet.pages.FLEET` where it is about no database."""
     summary: str
     """What happened: one line."""
     run_id: str
@@ -29,6 +30,8 @@ class Page:
     owner: str = ""
     run_url: str = ""
     runbook_url: str = ""
+    severity: Severity | None = None
+    """Unset: as the kind says. Set where it depends: a key expires in 30 days, or tomorrow."""
     thing: str = ""
     """Which of several things of a database it is about, where each has pages of its own."""
     source: str = dataclasses.field(default_factory=socket.gethostname)
@@ -38,6 +41,11 @@ class Page:
     def about(self) -> Kind:
         """What is known of pages of this kind."""
         return find_kind(self.kind)
+
+    @property
+    def urgency(self) -> Severity:
+        """How urgent it is."""
+        return self.severity or self.about.severity
 
     @property
     def key(self) -> str:
@@ -52,12 +60,12 @@ class Page:
     @property
     def headline(self) -> str:
         """The subject line: `shop: backup failed: source: access denied …`."""
-        return f"{self.database}: {self.about.title}: {self.summary}"
+        return f"{self.database.lstrip('_')}: {self.about.title}: {self.summary}"
 
     @property
     def next_command(self) -> str:
         """What to type next."""
-        return self.about.command.format(database=self.database)
+        return self.about.command.format(database=self.database).removesuffix(f" {FLEET}")
 
 
 def page_key(kind: str, thing: str = "") -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from include.proven import connections
 from include.proven.errors import ConfigError
-from include.proven.fleet.model import PagerDutyRoute
+from include.proven.fleet.pages import PagerDutyRoute
 from include.proven.pages.page import Page
 from include.proven.pages.transport import Delivery
 
@@ -22,7 +22,7 @@ def trigger(name: str, route: PagerDutyRoute, page: Page) -> Delivery:
         "payload": {
             "summary": page.headline[:MOST_SUMMARY],
             "source": page.source,
-            "severity": page.about.severity,
+            "severity": page.urgency,
             "component": page.database,
             "group": page.owner,
             "class": page.kind,
@@ -54,4 +54,4 @@ def _delivery(name: str, route: PagerDutyRoute, action: str, key: str, event: di
         hint = "It is the 32-character key of an 'Events API v2' integration of the PagerDuty service."
         raise ConfigError(what, detail=f"it has {len(routing_key)} characters", hint=hint)
     body = event | {"routing_key": routing_key, "event_action": action, "dedup_key": key}
-    return Delivery(f"{name}: {action} {key}", route.endpoint, body)
+    return Delivery(f"{name}: {action} {key}", route.endpoint, body, ca_file=route.ca_file)

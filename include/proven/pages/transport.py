@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
+import ssl
 from typing import Any
 
 import httpx
@@ -30,30 +32,32 @@ class RetryableError(PageError):
 
 @dataclasses.dataclass(frozen=True)
 class Delivery:
-    """One message on its way."""
+    """One POST on its way: a `messages.Message`."""
 
     name: str
     """What error messages begin with: `oncall: trigger proven/shop/backup-failed`."""
     url: str
     body: dict[str, Any]
     headers: dict[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    ca_file: pathlib.Path | None = None
+    """PEM file of the authorities that the receiver's certificate must come from; None: the usual ones."""
 
-
-def post(delivery: Delivery) -> None:
-    """Post until the receiver takes it (2xx). Raise PageError, with its answer, if it refuses or fails every time."""
-    attempts = tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(ATTEMPTS),
-        wait=WAIT,
-        retry=tenacity.retry_if_exception_type(RetryableError),
-        reraise=True,
-    )
-    attempts(_post_once, delivery)
+    def send(self) -> None:
+        """Post until the receiver takes it (2xx). Raise PageError, with its answer, if it refuses or fails every time."""
+        attempts = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            wait=WAIT,
+            retry=tenacity.retry_if_exception_type(RetryableError),
+            reraise=True,
+        )
+        attempts(_post_once, self)
 
 
 def _post_once(delivery: Delivery) -> None:
+    verify = ssl.create_default_context(cafile=delivery.ca_file) if delivery.ca_file else True
     try:
         # no redirects: they would carry the key to another host
-        answer = httpx.post(delivery.url, json=delivery.body, headers=delivery.headers, timeout=TIMEOUT)
+        answer = httpx.post(delivery.url, json=delivery.body, headers=delivery.headers, timeout=TIMEOUT, verify=verify)
     except httpx.TransportError as error:
         what = f"{delivery.name}: can't reach {_host(delivery.url)}"
         raise RetryableError(what, detail=f"{type(error).__name__}: {error}", hint="Check the route's endpoint.") from None

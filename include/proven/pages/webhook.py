@@ -7,7 +7,7 @@ from typing import Any
 
 from include.proven import connections
 from include.proven.errors import ConfigError
-from include.proven.fleet.model import WebhookRoute
+from include.proven.fleet.pages import WebhookRoute
 from include.proven.pages.page import Page
 from include.proven.pages.transport import Delivery
 
@@ -17,11 +17,11 @@ def trigger(name: str, route: WebhookRoute, page: Page) -> Delivery:
     body = {
         "event": "trigger",
         "dedup_key": page.dedup_key,
-        "severity": page.about.severity,
         "headline": page.headline,
         "risk": page.about.risk,
         "next_command": page.next_command,
         **dataclasses.asdict(page),
+        "severity": page.urgency,
     }
     return _delivery(name, route, body)
 
@@ -38,4 +38,4 @@ def _delivery(name: str, route: WebhookRoute, body: dict[str, Any]) -> Delivery:
         if not token or not token.isascii() or not token.isprintable():
             raise ConfigError(f"{name}: the password of connection {route.connection!r} is no bearer token")
         headers["Authorization"] = f"Bearer {token}"
-    return Delivery(f"{name}: {body['event']} {body['dedup_key']}", route.endpoint, body, headers)
+    return Delivery(f"{name}: {body['event']} {body['dedup_key']}", route.endpoint, body, headers, route.ca_file)

@@ -66,7 +66,9 @@ def compose(context: Context, installation: Installation, kind: str, database: s
         owner=installation.database(database).owner,
         run_url=run_url(pages, dag, run, base),
         runbook_url=runbook_url(pages, kind, base),
-        **said,
+        summary=said["summary"],
+        detail=said.get("detail", ""),
+        hint=said.get("hint", ""),
     )
 
 
