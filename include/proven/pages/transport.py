@@ -36,35 +36,42 @@ class Delivery:
 
     name: str
     """What error messages begin with: `oncall: trigger proven/shop/backup-failed`."""
-    url: str
-    body: dict[str, Any]
+    url: str = dataclasses.field(repr=False)
+    body: dict[str, Any] | None
     headers: dict[str, str] = dataclasses.field(default_factory=dict, repr=False)
     ca_file: pathlib.Path | None = None
     """PEM file of the authorities that the receiver's certificate must come from; None: the usual ones."""
+    method: str = "POST"
 
     def send(self) -> None:
         """Post until the receiver takes it (2xx). Raise PageError, with its answer, if it refuses or fails every time."""
+        self.exchange()
+
+    def exchange(self) -> httpx.Response:
+        """Do as `send`, and return the answer."""
         attempts = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(ATTEMPTS),
             wait=WAIT,
             retry=tenacity.retry_if_exception_type(RetryableError),
             reraise=True,
         )
-        attempts(_post_once, self)
+        return attempts(_post_once, self)
 
 
-def _post_once(delivery: Delivery) -> None:
+def _post_once(delivery: Delivery) -> httpx.Response:
     verify = ssl.create_default_context(cafile=delivery.ca_file) if delivery.ca_file else True
     try:
         # no redirects: they would carry the key to another host
-        answer = httpx.post(delivery.url, json=delivery.body, headers=delivery.headers, timeout=TIMEOUT, verify=verify)
+        answer = httpx.request(
+            delivery.method, delivery.url, json=delivery.body, headers=delivery.headers, timeout=TIMEOUT, verify=verify
+        )
     except httpx.TransportError as error:
         what = f"{delivery.name}: can't reach {_host(delivery.url)}"
         raise RetryableError(what, detail=f"{type(error).__name__}: {error}", hint="Check the route's endpoint.") from None
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise PageError(f"{delivery.name}: the endpoint is no URL", detail=str(error)) from None
     if answer.is_success:
-        return
+        return answer
     kind = RetryableError if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error else PageError
     what = f"{delivery.name}: {_host(delivery.url)} answers {answer.status_code} {answer.reason_phrase.lower()}"
     raise kind(what, detail=answer.text[:500], hint=HINTS.get(answer.status_code, ""))
