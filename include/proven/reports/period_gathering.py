@@ -13,6 +13,7 @@ from include.proven.catalog import Catalog
 from include.proven.catalog.drills import DrillEntry
 from include.proven.errors import IntegrityError, ProvenError
 from include.proven.installation import Installation
+from include.proven.manifest import Manifest
 from include.proven.proof.verdict import Verdict
 from include.proven.reports.periods import DatabaseLine, DrillLine, PeriodDocument
 
@@ -35,7 +36,11 @@ class _Held:
 def draw(installation: Installation, *, days: int = DAYS, now: datetime.datetime | None = None) -> PeriodDocument:
     """Return the report of the last days. What can't be read or trusted is named in it."""
     until = now or datetime.datetime.now(datetime.UTC)
-    since = until - datetime.timedelta(days=days)
+    return draw_between(installation, until - datetime.timedelta(days=days), until)
+
+
+def draw_between(installation: Installation, since: datetime.datetime, until: datetime.datetime) -> PeriodDocument:
+    """Return the report of a period that ends now. Where `since` is `until`, only what is newest is read."""
     return PeriodDocument(
         since=since,
         drawn_at=until,
@@ -55,7 +60,7 @@ def _draw_database(installation: Installation, name: str, since: datetime.dateti
     points = {point for one in held.values() for point in one.points}
     newest = max(points, default="")
     holders = [store for store, one in held.items() if newest in one.points]
-    snapshot_at = _snapshot(installation, name, newest, holders, problems) if newest else None
+    manifest = _manifest(installation, name, newest, holders, problems) if newest else None
     return DatabaseLine(
         name=name,
         owner=config.owner,
@@ -66,8 +71,12 @@ def _draw_database(installation: Installation, name: str, since: datetime.dateti
         rto_seconds=config.objectives.rto.total_seconds(),
         recovery_points=sum(ids.started_at(point) >= since for point in points),
         newest_point=newest,
-        newest_snapshot_at=snapshot_at,
+        newest_snapshot_at=manifest.data_as_of if manifest else None,
+        newest_stored_bytes=sum(artifact.bytes for artifact in manifest.artifacts) if manifest else None,
+        newest_plain_bytes=sum(artifact.plain_bytes for artifact in manifest.artifacts) if manifest else None,
+        newest_backup_seconds=(manifest.finished_at - manifest.started_at).total_seconds() if manifest else None,
         held_by=holders,
+        points_held={store: len(one.points) for store, one in held.items()},
         newest=lines[0] if lines else None,
         newest_proven=max((line for line in lines if line.outcome == "proven"), key=_newness, default=None),
         drills=[line for line in lines if ids.started_at(line.drill) >= since],
@@ -110,13 +119,13 @@ def _unfinished(held: Iterable[_Held], since: datetime.datetime) -> Iterator[str
                 yield entry.drill
 
 
-def _snapshot(
+def _manifest(
     installation: Installation, database: str, point: str, stores: Sequence[str], problems: list[str]
-) -> datetime.datetime | None:
-    """Return of when the data of a recovery point is, as the first store says whose manifest can be trusted."""
+) -> Manifest | None:
+    """Return the manifest of a recovery point from the first store where it can be trusted."""
     for store in stores:
         try:
-            return installation.catalog(database, store).manifest(database, point).data_as_of
+            return installation.catalog(database, store).manifest(database, point)
         except ProvenError as error:
             problems.append(f"Store {store}: {error.what}.")
     return None

@@ -24,6 +24,7 @@ class DrillLine(Record):
     measured_rto_seconds: float | None
     data_age_seconds: float | None
     triggered_by: str
+    warnings: list[str] = []
     sha256: str
     """Of the verdict's JSON."""
 
@@ -43,8 +44,16 @@ class DatabaseLine(Record):
     newest_point: str
     """Empty if there is none."""
     newest_snapshot_at: datetime.datetime | None
+    newest_stored_bytes: int | None = None
+    """Of its artifacts, as they lie in a store; None where there is none, or its manifest can't be trusted."""
+    newest_plain_bytes: int | None = None
+    """Likewise, before compression."""
+    newest_backup_seconds: float | None = None
+    """What it took."""
     held_by: list[str]
     """Stores that hold the newest."""
+    points_held: dict[str, int] = {}
+    """Store → how many recovery points it holds, of the period and before. Stores that gave no answer are not here."""
     newest: DrillLine | None
     """The newest drill that has a verdict, in the period or before it."""
     newest_proven: DrillLine | None
