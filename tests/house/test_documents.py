@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from include.proven.cli.commands import ALL
+from include.proven.cli.commands import COMMANDS
 from include.proven.cli.main import build_parser
 from include.proven.engines import ENGINES
 from include.proven.engines.grants import PRIVILEGES, backup_grants
@@ -63,8 +63,8 @@ def test_every_command_of_the_readme_is_one() -> None:
 
 
 def test_every_command_is_in_the_readme() -> None:
-    for command in ALL:
-        assert re.search(rf"^\|.*`\./proven {command.NAME}\b", README, re.MULTILINE), command.NAME
+    for command in COMMANDS:
+        assert re.search(rf"^\|.*`\./proven {command}\b", README, re.MULTILINE), command
 
 
 def test_the_readme_quotes_the_grants_of_the_backup_account() -> None:

@@ -18,7 +18,7 @@ import rich_argparse
 
 import include.proven
 from include.proven.cli import display
-from include.proven.cli.commands import ALL
+from include.proven.cli.commands import COMMANDS, load
 from include.proven.demo import environment
 from include.proven.errors import ConfigError, ProvenError
 
@@ -27,8 +27,8 @@ DONE, FAILED, NOT_TRIED = 0, 1, 2
 EPILOG = "Exit status: 0 proven or done, 1 refuted or failed, 2 could not be tried, 3 backed up but not to every store."
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of every command."""
+def build_parser(only: str = "") -> argparse.ArgumentParser:
+    """Return the parser of every command, or of one."""
     parser = argparse.ArgumentParser(
         prog="proven",
         description="Backups of MySQL and MariaDB that are restored and checked, every one of them.",
@@ -37,10 +37,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"proven {include.proven.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for command in ALL:
+    for name in [only] if only else COMMANDS:
+        command = load(name)
         text = (command.__doc__ or "").strip()
         added = commands.add_parser(
-            command.NAME,
+            name,
             help=text.splitlines()[0].rstrip("."),
             description=text,
             epilog=EPILOG,
@@ -54,7 +55,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    arguments = build_parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = build_parser(words[0] if words and words[0] in COMMANDS else "").parse_args(words)
     environment.adopt()
     # a command that is terminated, or whose terminal is closed, cleans up as an interrupted one does
     for number in (signal.SIGTERM, signal.SIGHUP):
