@@ -32,6 +32,13 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind(
+            name="airflow-unhealthy",
+            severity="error",
+            title="a part of Airflow is dead",
+            risk="Runs that fail may page nobody, and what is scheduled may not run.",
+            command="./proven watch",
+        ),
+        Kind(
             name="backup-failed",
             severity="error",
             title="backup failed",
