@@ -31,6 +31,8 @@ SETTINGS = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     # a task that is marked failed hears of it with its next heartbeat
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    # each reading of the files costs a second of the two cores, and nobody edits the fleet meanwhile
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
 }
 BIG = """
 CREATE TABLE noise (id INT PRIMARY KEY, a VARBINARY(1024));
