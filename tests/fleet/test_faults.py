@@ -8,7 +8,7 @@ import re
 import pytest
 
 from include.proven.errors import ConfigError
-from include.proven.fleet import load
+from include.proven.fleet import load, source
 from include.proven.fleet.faults import Fault
 
 GOOD = """\
@@ -159,6 +159,8 @@ def test_a_misspelt_word_gets_a_suggestion(file: pathlib.Path, old: str, new: st
         (b"version: 1\na: {\n", 3, "expected the node content"),
         (b"a: *b\n", 1, "undefined alias"),
         (b"[" * 5000, 0, "nested too deep"),
+        (b"[" * 200_000, 0, "nested too deep"),
+        (b"a: b: c\n" + b"#" * source.LARGE, 1, "mapping values are not allowed"),
     ],
 )
 def test_what_is_no_fleet_at_all_is_one_clear_fault(file: pathlib.Path, content: bytes, line: int, what: str) -> None:

@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 from include.proven.errors import ConfigError
-from include.proven.fleet import load
+from include.proven.fleet import load, source
 from tests.fleet.test_faults import GOOD, changed
 
 
@@ -108,3 +108,15 @@ def test_checks_that_are_named_must_be_there(file: pathlib.Path) -> None:
     (file.parent / "checks" / "common").rmdir()
     with pytest.raises(ConfigError, match="is no folder"):
         fleet.checks_folder("shop")
+
+
+def test_a_large_file_says_what_it_would_say_if_it_were_small(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    last = "last: &kept {a: [no, 1:30, ~, 2026-01-01, 1.5]}\nsame: *kept\n"
+    text = GOOD + f"# {'x' * source.LARGE}\n" + last
+    path = tmp_path / "fleet.yaml"
+    path.write_text(text)
+    fast, _ = source.read_document(path, {})
+    monkeypatch.setattr(source, "LARGE", len(text) + 1)
+    assert fast == source.read_document(path, {})[0]
+    assert fast is not None
+    assert fast.value["same"] == {"a": ["no", "1:30", None, "2026-01-01", 1.5]}

@@ -47,10 +47,25 @@ def longest_interval(schedule: str) -> datetime.timedelta:
     for _ in range(MOST_STEPS):
         after = walk.get_next(datetime.datetime)
         longest = max(longest, after - before)
-        if after - first > datetime.timedelta(days=366):
+        if after - first > _period(schedule):
             break
         before = after
     return longest
+
+
+def last_moment(schedule: str, before: datetime.datetime) -> datetime.datetime:
+    """Given a valid schedule, return the last of its moments (UTC) that is not after `before`."""
+    walk = croniter.croniter(PRESETS.get(schedule, schedule), before + datetime.timedelta(microseconds=1))
+    moment: datetime.datetime = walk.get_prev(datetime.datetime)
+    return moment
+
+
+def _period(schedule: str) -> datetime.timedelta:
+    """Return a time after which a schedule has shown all its intervals: most run every day, or on days of the week."""
+    _, _, day, month, weekday = PRESETS.get(schedule, schedule).split()
+    if (day, month) != ("*", "*"):
+        return datetime.timedelta(days=366)
+    return datetime.timedelta(days=1 if weekday == "*" else 7)
 
 
 def words(duration: datetime.timedelta) -> str:
