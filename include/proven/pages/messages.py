@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 from types import ModuleType
 from typing import Protocol
 
 from include.proven.fleet.pages import Route
-from include.proven.pages import pagerduty, webhook
 from include.proven.pages.page import Page
 
-MODULES: dict[str, ModuleType] = {"pagerduty": pagerduty, "webhook": webhook}
-"""Kind of route → its module, which has `trigger(name, route, page)` and `resolution(name, route, key)`."""
+MODULES = {
+    "apprise": "apprise_message",
+    "email": "email_message",
+    "opsgenie": "opsgenie",
+    "pagerduty": "pagerduty",
+    "slack": "slack",
+    "webhook": "webhook",
+}
+"""Kind of route → its module here, which has `trigger(name, route, page)` and `resolution(name, route, key)`."""
 
 
 class Message(Protocol):
@@ -26,11 +33,16 @@ class Message(Protocol):
 
 def trigger(name: str, route: Route, page: Page) -> Message:
     """Return the message that tells a page on a route. Raise ConfigError if the route's connection can't be used."""
-    message: Message = MODULES[route.kind].trigger(name, route, page)
+    message: Message = _module(route).trigger(name, route, page)
     return message
 
 
 def resolution(name: str, route: Route, key: str) -> Message:
     """Return the message that the page of that dedup key is resolved. Raise as `trigger` does."""
-    message: Message = MODULES[route.kind].resolution(name, route, key)
+    message: Message = _module(route).resolution(name, route, key)
     return message
+
+
+def _module(route: Route) -> ModuleType:
+    # when it is needed: Apprise alone takes longer to import than a page takes to be sent
+    return importlib.import_module(f"include.proven.pages.{MODULES[route.kind]}")

@@ -54,4 +54,4 @@ def _delivery(name: str, route: PagerDutyRoute, action: str, key: str, event: di
         hint = "It is the 32-character key of an 'Events API v2' integration of the PagerDuty service."
         raise ConfigError(what, detail=f"it has {len(routing_key)} characters", hint=hint)
     body = event | {"routing_key": routing_key, "event_action": action, "dedup_key": key}
-    return Delivery(f"{name}: {action} {key}", route.endpoint, body, ca_file=route.ca_file)
+    return Delivery(f"{name}: {action} {key}", route.endpoint, body, ca_file=route.ca_file, secrets=(routing_key,))

@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from include.proven import connections
-from include.proven.errors import ConfigError
 from include.proven.fleet.pages import WebhookRoute
 from include.proven.pages.page import Page
-from include.proven.pages.transport import Delivery
+from include.proven.pages.transport import Delivery, read_token
 
 
 def trigger(name: str, route: WebhookRoute, page: Page) -> Delivery:
@@ -32,10 +30,9 @@ def resolution(name: str, route: WebhookRoute, key: str) -> Delivery:
 
 
 def _delivery(name: str, route: WebhookRoute, body: dict[str, Any]) -> Delivery:
-    headers = {}
+    headers: dict[str, str] = {}
+    secrets: tuple[str, ...] = ()
     if route.connection:
-        token = connections.resolve(route.connection).password
-        if not token or not token.isascii() or not token.isprintable():
-            raise ConfigError(f"{name}: the password of connection {route.connection!r} is no bearer token")
-        headers["Authorization"] = f"Bearer {token}"
-    return Delivery(f"{name}: {body['event']} {body['dedup_key']}", route.endpoint, body, headers, route.ca_file)
+        secrets = (read_token(name, route.connection, "bearer token"),)
+        headers["Authorization"] = f"Bearer {secrets[0]}"
+    return Delivery(f"{name}: {body['event']} {body['dedup_key']}", route.endpoint, body, headers, route.ca_file, secrets)
