@@ -17,6 +17,7 @@ import apprise
 from include.proven import connections
 from include.proven.errors import ConfigError, PageError
 from include.proven.fleet.pages import AppriseRoute, Severity
+from include.proven.pages.messages import News
 from include.proven.pages.page import Page
 from include.proven.pages.transport import discretion, hide, persist
 from include.proven.pages.wording import as_text, resolved_headline, resolved_text
@@ -73,6 +74,12 @@ def resolution(name: str, route: AppriseRoute, key: str) -> Notification:
     services, secrets = _read_services(name, route)
     title, kind = resolved_headline(key), apprise.NotifyType.SUCCESS
     return Notification(f"{name}: resolve {key}", services, title, resolved_text(key), kind, secrets)
+
+
+def news(name: str, route: AppriseRoute, news: News) -> Notification:
+    """Return the notification that tells `news`. Raise as `trigger` does."""
+    services, secrets = _read_services(name, route)
+    return Notification(f"{name}: news {news.title}", services, news.title, news.text, apprise.NotifyType.INFO, secrets)
 
 
 def _read_services(name: str, route: AppriseRoute) -> tuple[apprise.Apprise, tuple[str, ...]]:

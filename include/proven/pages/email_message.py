@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from include.proven import connections
 from include.proven.errors import ConfigError, PageError
 from include.proven.fleet.pages import EmailRoute
+from include.proven.pages.messages import News
 from include.proven.pages.page import Page
 from include.proven.pages.transport import RetryableError, hide, persist, trust
 from include.proven.pages.wording import as_text, resolved_headline, resolved_text
@@ -140,6 +141,14 @@ def trigger(name: str, route: EmailRoute, page: Page) -> Letter:
 def resolution(name: str, route: EmailRoute, key: str) -> Letter:
     """Return the letter that says that the page of that dedup key is resolved. Raise as `trigger` does."""
     return _write(name, route, "resolve", key, resolved_headline(key), resolved_text(key))
+
+
+def news(name: str, route: EmailRoute, news: News) -> Letter:
+    """Return the letter that tells `news`; each title has a thread. Raise as `trigger` does."""
+    letter = _write(name, route, "news", news.title, news.title, news.text)
+    if news.html:
+        letter.message.add_alternative(news.html, subtype="html", cte="quoted-printable")
+    return letter
 
 
 def _write(name: str, route: EmailRoute, action: str, key: str, subject: str, text: str) -> Letter:

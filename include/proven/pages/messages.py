@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from types import ModuleType
 from typing import Protocol
 
+from include.proven.errors import ConfigError
 from include.proven.fleet.pages import Route
 from include.proven.pages.page import Page
 
@@ -17,7 +19,18 @@ MODULES = {
     "slack": "slack",
     "webhook": "webhook",
 }
-"""Kind of route → its module here, which has `trigger(name, route, page)` and `resolution(name, route, key)`."""
+"""Kind of route → its module here. It has `trigger(name, route, page)` and `resolution(name, route, key)`; and where a person
+reads messages as they are, `news(name, route, news)`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class News:
+    """What is told and is no page: a digest."""
+
+    title: str
+    text: str
+    html: str = ""
+    """The same for who can show it."""
 
 
 class Message(Protocol):
@@ -40,6 +53,19 @@ def trigger(name: str, route: Route, page: Page) -> Message:
 def resolution(name: str, route: Route, key: str) -> Message:
     """Return the message that the page of that dedup key is resolved. Raise as `trigger` does."""
     message: Message = _module(route).resolution(name, route, key)
+    return message
+
+
+def news(name: str, route: Route, news: News) -> Message:
+    """Return the message that tells `news`.
+
+    Raise ConfigError as `trigger` does, and for PagerDuty and Opsgenie, which wake people and do nothing else.
+    """
+    module = _module(route)
+    if not hasattr(module, "news"):
+        hint = "Send news by e-mail, Slack, a webhook or Apprise."
+        raise ConfigError(f"{name}: a route of kind {route.kind} is not for news", hint=hint)
+    message: Message = module.news(name, route, news)
     return message
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from include.proven import connections
 from include.proven.errors import ConfigError
 from include.proven.fleet.pages import Severity, SlackRoute
+from include.proven.pages.messages import News
 from include.proven.pages.page import Page
 from include.proven.pages.transport import Delivery, read_token
 from include.proven.pages.wording import acknowledgement, facts, footing, resolved_headline, resolved_text
@@ -18,6 +19,8 @@ from include.proven.pages.wording import acknowledgement, facts, footing, resolv
 HOST = "https://hooks.slack.com/services"
 MOST_TEXT = 3000
 """Characters of a block's text, escaped; Slack refuses the message when there are more."""
+MOST_BLOCKS = 45
+"""Of news. Slack takes 50 in a message."""
 MOST_FACT = 500
 """Characters of one fact, so that all six fit into a block."""
 SIGNS: dict[Severity, str] = {
@@ -49,6 +52,12 @@ def resolution(name: str, route: SlackRoute, key: str) -> Delivery:
     return _delivery(name, route, f"resolve {key}", headline, blocks)
 
 
+def news(name: str, route: SlackRoute, news: News) -> Delivery:
+    """Return the message that tells `news`. Raise as `trigger` does."""
+    headline = f"*{escape(news.title, MOST_FACT)}*"
+    return _delivery(name, route, f"news {news.title}", headline, [_section(headline), *_sections(news.text)])
+
+
 def escape(text: str, most: int) -> str:
     """Return `text` with what controls Slack written out, cut to `most` characters: `<!channel>` in an error calls nobody."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -60,6 +69,17 @@ def escape(text: str, most: int) -> str:
 def _fact(label: str, value: str) -> str:
     escaped = escape(value, MOST_FACT - 20)
     return f"*{label}:* `{escaped}`" if label == "Next" else f"*{label}:* {escaped}"
+
+
+def _sections(text: str) -> list[dict[str, Any]]:
+    """Return blocks of the lines of `text`, as few as hold them all."""
+    parts = [""]
+    for line in text.strip().splitlines():
+        escaped = escape(line, MOST_TEXT - 1)
+        if len(parts[-1]) + len(escaped) >= MOST_TEXT:
+            parts.append("")
+        parts[-1] += escaped + "\n"
+    return [_section(part) for part in parts if part.strip()][:MOST_BLOCKS]
 
 
 def _section(text: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from include.proven.fleet.pages import WebhookRoute
+from include.proven.pages.messages import News
 from include.proven.pages.page import Page
 from include.proven.pages.transport import Delivery, read_token
 
@@ -29,10 +30,16 @@ def resolution(name: str, route: WebhookRoute, key: str) -> Delivery:
     return _delivery(name, route, {"event": "resolve", "dedup_key": key})
 
 
+def news(name: str, route: WebhookRoute, news: News) -> Delivery:
+    """Return the POST `{"event": "news", "headline": …, "text": …}`. Raise as `trigger` does."""
+    return _delivery(name, route, {"event": "news", "headline": news.title, "text": news.text})
+
+
 def _delivery(name: str, route: WebhookRoute, body: dict[str, Any]) -> Delivery:
     headers: dict[str, str] = {}
     secrets: tuple[str, ...] = ()
     if route.connection:
         secrets = (read_token(name, route.connection, "bearer token"),)
         headers["Authorization"] = f"Bearer {secrets[0]}"
-    return Delivery(f"{name}: {body['event']} {body['dedup_key']}", route.endpoint, body, headers, route.ca_file, secrets)
+    about = body.get("dedup_key") or body["headline"]
+    return Delivery(f"{name}: {body['event']} {about}", route.endpoint, body, headers, route.ca_file, secrets)
