@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Protocol
 
-from include.proven import errors, progress
+from include.proven import audit, errors, progress
 from include.proven.hosts.contract import GRACE, Host, LostError, Running
 from include.proven.hosts.local import LocalHost
 from include.proven.stores.contract import OutgoingPart, SignedRequest
@@ -48,21 +48,23 @@ def run(
     With `reconnect`, so does this call itself when the connection is cut, instead of raising LostError.
     `signer` is asked for a URL for each part that is ready to be sent, and for a new GET when one was refused. Raise the
     ProvenError of the agent's kind of error, ToolError if the agent crashed, and whatever `on_progress` raises; no agent runs
-    any more then.
+    any more then. Whatever happens, who listens (`audit.py`) is told what was run.
     """
+    audited = audit.AgentRun(str(job.get("job", "")) if isinstance(job, Mapping) else name.partition("-")[0], place(host))
     agent = host.start(name, grace=grace)
     try:
         if not agent.attached:
             _say(agent.stdin, job() if callable(job) else job)
         while True:
             try:
-                return _converse(agent, place(host), signer, on_progress)
+                return _converse(agent, audited, place(host), signer, on_progress)
             except LostError as lost:
                 if not reconnect:
                     raise
                 agent = _come_back(host, name, grace, lost)
     finally:
         agent.end()
+        audited.end()
 
 
 def _come_back(host: Host, name: str, grace: float, lost: LostError) -> Running:
@@ -87,7 +89,9 @@ def place(host: Host) -> str:
     return "" if isinstance(host, LocalHost) else host.name
 
 
-def _converse(agent: Running, on_host: str, signer: Signer | None, on_progress: progress.OnProgress | None) -> dict[str, Any]:
+def _converse(
+    agent: Running, audited: audit.AgentRun, on_host: str, signer: Signer | None, on_progress: progress.OnProgress | None
+) -> dict[str, Any]:
     for line in agent.stdout:
         event = json.loads(line)
         kind = event.pop("event")
@@ -96,12 +100,14 @@ def _converse(agent: Running, on_host: str, signer: Signer | None, on_progress: 
         elif kind == "urls":
             _say(agent.stdin, _answer(event, signer))
         elif kind == "result":
-            agent.wait()
+            audited.end(agent.wait(), event.get("commands", []))
             return dict(event)
         elif kind == "error":
-            agent.wait()
+            audited.end(agent.wait(), event.get("commands", []))
             raise errors.from_agent(event, on_host)
-    raise _crash(agent.wait(), agent.last_words(), on_host)
+    status = agent.wait()
+    audited.end(status)
+    raise _crash(status, agent.last_words(), on_host)
 
 
 def _answer(event: Mapping[str, Any], signer: Signer | None) -> dict[str, Any]:

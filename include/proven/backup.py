@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import include.proven
-from include.proven import agent_client, errors, ids, progress
+from include.proven import agent_client, audit, errors, ids, progress
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
 from include.proven.errors import ProvenError
@@ -37,6 +37,7 @@ def take_backup(
     database: str,
     recovery_point: str,
     *,
+    triggered_by: str = "",
     grace: float = GRACE,
     on_progress: progress.OnProgress | None = None,
 ) -> Taken:
@@ -54,8 +55,10 @@ def take_backup(
     run = _Run(installation, database, recovery_point)
     run.open_stores()
     try:
-        started_at, result = run.take(grace, on_progress)
-        manifest = _manifest(installation, database, recovery_point, started_at, result, [key.fingerprint for key in keys])
+        with audit.listen() as heard:
+            started_at, result = run.take(grace, on_progress)
+        told = {"recipients": [key.fingerprint for key in keys], "triggered_by": triggered_by, **audit.keep(heard)}
+        manifest = _manifest(installation, database, recovery_point, started_at, result, told)
         run.publish(manifest, result["artifacts"])
     except BaseException as error:
         # also on KeyboardInterrupt and on SIGTERM's SystemExit: what is not published is removed
@@ -207,7 +210,7 @@ def _manifest(
     recovery_point: str,
     started_at: datetime.datetime,
     result: dict[str, Any],
-    recipients: list[str],
+    told: dict[str, Any],
 ) -> Manifest:
     taken = {
         name: result[name]
@@ -220,7 +223,6 @@ def _manifest(
             "inventory",
             "canary",
             "stages",
-            "commands",
             "lock",
             "position",
             "replication",
@@ -236,7 +238,7 @@ def _manifest(
             "proven_version": include.proven.__version__,
             "started_at": started_at,
             "finished_at": datetime.datetime.now(datetime.UTC),
-            "recipients": recipients,
             **taken,
+            **told,
         }
     )

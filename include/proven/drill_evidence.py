@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from include.proven import audit
 from include.proven.errors import CheckError, ProvenError
 from include.proven.installation import Installation
-from include.proven.manifest import Stage
+from include.proven.manifest import Command, Stage
 from include.proven.proof.verdict import Check, Severity, Step
 from include.proven.room import NoRoomYetError
 
@@ -36,7 +37,8 @@ def record_step(installation: Installation, drill: Drill, name: str) -> Iterator
     """Record how a step ended: done, or the verdict that its error means. One that must come back has not ended."""
     begun, note = time.monotonic(), Note()
     try:
-        yield note
+        with audit.listen() as heard:
+            yield note
     except NoRoomYetError:
         raise
     except Exception as error:
@@ -44,31 +46,52 @@ def record_step(installation: Installation, drill: Drill, name: str) -> Iterator
         outcome = error.verdict if isinstance(error, ProvenError) else "unproven"
         detail = error.detail if isinstance(error, ProvenError) else ""
         seconds = time.monotonic() - begun - note.waited_seconds
-        step = Step(name=name, outcome=outcome, what=what, detail=detail, hint=hint, seconds=seconds, figures=note.figures)
+        step = Step(
+            name=name,
+            outcome=outcome,
+            what=what,
+            detail=detail,
+            hint=hint,
+            seconds=seconds,
+            figures=note.figures,
+            **audit.keep(heard),
+        )
         record(installation, drill, step, error)
         raise
     seconds = time.monotonic() - begun - note.waited_seconds
-    done = Step(name=name, outcome="done", seconds=seconds, stages=note.stages, figures=note.figures)
+    kept = audit.keep(heard)
+    done = Step(name=name, outcome="done", seconds=seconds, stages=note.stages, figures=note.figures, **kept)
     record(installation, drill, done)
 
 
 def answer(
-    installation: Installation, drill: Drill, name: str, ask: Callable[[], Check], *, severity: Severity = "critical"
+    installation: Installation,
+    drill: Drill,
+    name: str,
+    ask: Callable[[], Check],
+    *,
+    severity: Severity = "critical",
+    heard: Sequence[Command] = (),
 ) -> Check:
     """Run `ask() -> Check`, record its answer as evidence, and return it. `severity` goes for one that could not run.
+
+    `heard` are commands that were run for it before; those that are run now are heard here.
 
     Raise CheckError if the answer is a critical `fail`, and whatever `ask` raised after recording that it could not run.
     """
     begun = time.monotonic()
     try:
-        found = ask()
+        with audit.listen() as more:
+            found = ask()
     except Exception as error:
         what, hint = _explain(error)
         seconds = time.monotonic() - begun
-        lost = Check(name=name, outcome="could-not-run", figure=what, hint=hint, severity=severity, seconds=seconds)
+        kept = audit.keep([*heard, *more])
+        lost = Check(name=name, outcome="could-not-run", figure=what, hint=hint, severity=severity, seconds=seconds, **kept)
         record(installation, drill, lost, error)
         raise
-    found = found.model_copy(update={"name": name, "seconds": found.seconds or time.monotonic() - begun})
+    seconds = found.seconds or time.monotonic() - begun
+    found = found.model_copy(update={"name": name, "seconds": seconds, **audit.keep([*heard, *more])})
     record(installation, drill, found)
     if found.outcome == "fail" and found.severity == "critical":
         raise CheckError(f"check {name} failed: {found.figure}", detail="\n".join(found.differences[:10]), hint=found.hint)

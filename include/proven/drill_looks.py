@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from include.proven import agent_client, drill_evidence, engines
+from include.proven import agent_client, audit, drill_evidence, engines
 from include.proven.agent import protocol
 from include.proven.errors import IntegrityError, ProvenError
 from include.proven.installation import Installation, as_job_endpoint
@@ -53,12 +53,13 @@ def ask(installation: Installation, drill: Drill, names: Sequence[str]) -> list[
     Where that look fails, each is asked by itself, so that one that can't be had costs the others nothing. Raise the first
     error after all were asked: CheckError for a critical `fail`, else what kept a check from being asked.
     """
-    seen = _look_for_all(installation, drill, names) if len(names) > 1 else None
+    with audit.listen() as heard:
+        seen = _look_for_all(installation, drill, names) if len(names) > 1 else None
     answers, met = [], []
-    for name in names:
+    for number, name in enumerate(names):
         try:
             judge = functools.partial(_judge, installation, drill, name, seen)
-            answers.append(drill_evidence.answer(installation, drill, name, judge))
+            answers.append(drill_evidence.answer(installation, drill, name, judge, heard=[] if number else heard))
         except ProvenError as error:
             met.append(error)
     if met:

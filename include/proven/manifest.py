@@ -115,11 +115,26 @@ class Stage(Record):
 
 
 class Command(Record):
-    """One command that the agent ran: the audit trail. argv holds no secret by construction."""
+    """One command that an agent ran, or the agent itself: the audit trail. argv holds no secret by construction."""
 
     argv: list[str]
-    status: int
+    """Of a word beyond 200 characters, and of words beyond 2000, `…` stands for the rest."""
+    status: int | None
+    """Exit status; negative: the signal that ended it. None: of an agent, which was lost or had to be stopped."""
     seconds: float
+    started_at: datetime.datetime | None = None
+    """UTC, by the clock of its host. None in records from before this was kept."""
+    host: str = ""
+    job: str = ""
+    """Of the agent: `backup`, `restore`, `inspect`, `isolation`, `user_check`, `query`."""
+
+
+class LeftOut(Record):
+    """Commands in the middle of an audit trail that was too long to be kept whole."""
+
+    count: int
+    sha256: str
+    """Over their JSON, a line each, as this record would have held it."""
 
 
 class Manifest(Record):
@@ -160,6 +175,10 @@ class Manifest(Record):
     """What the backup could not find out about its source, each as a sentence: verdicts repeat them."""
     stages: list[Stage]
     commands: list[Command]
+    """In the order in which they ended; at most 60 (`audit.py`)."""
+    commands_left_out: LeftOut | None = None
+    triggered_by: str = ""
+    """Who or what asked: `cli:alice@bastion`, `airflow:<DAG>/<run>`. Empty in manifests from before this was kept."""
 
     @property
     def data_as_of(self) -> datetime.datetime:

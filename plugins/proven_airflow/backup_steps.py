@@ -34,10 +34,17 @@ def choose_id() -> str:
 @task
 def back_up(recovery_point: str, outlet_events: Any = None) -> None:
     """Take the backup and tell the drill which recovery point is new. A store that failed is left to `complete_copies`."""
-    database = identity.database_of(get_current_context())
+    context = get_current_context()
+    database = identity.database_of(context)
     installation = open_installation()
     with stopping.stop_on_sigterm():
-        taken = backup.take_backup(installation, database, recovery_point, on_progress=watching.watch("back_up"))
+        taken = backup.take_backup(
+            installation,
+            database,
+            recovery_point,
+            triggered_by=identity.asked_by(context),
+            on_progress=watching.watch("back_up"),
+        )
     stored = sum(artifact.bytes for artifact in taken.manifest.artifacts)
     for store, error in taken.failed.items():
         log.warning("store %s has no copy: %s", store, error)

@@ -61,6 +61,12 @@ def run_name(context: Any) -> str:
     return f"{context['dag'].dag_id}/{context['run_id']}"
 
 
+def asked_by(context: Any) -> str:
+    """Given a task's or a callback's context, return who asked, for the audit: `airflow:<DAG id>/<run id> (alice)`."""
+    person = getattr(context["dag_run"], "triggering_user_name", None)
+    return f"airflow:{run_name(context)}" + (f" ({person})" if person else "")
+
+
 def database_of(context: Any) -> str:
     """Given a task's or a callback's context, return the name of the database that the run is about."""
     _, named, database = context["dag"].dag_id.partition("__")
@@ -81,7 +87,7 @@ def drill_of(fleet: model.Fleet, context: Any, recovery_point: str = "", store: 
         recovery_point=recovery_point,
         store=store,
         sandbox=fleet.database(database).sandbox if sandbox == OWN_SANDBOX else sandbox,
-        triggered_by=f"airflow:{run}",
+        triggered_by=asked_by(context),
     )
 
 

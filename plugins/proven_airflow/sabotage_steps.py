@@ -87,7 +87,7 @@ def sabotage() -> None:
         store=found.next_to_drill(point),
         sandbox=scratch.choose_sandbox(installation.fleet, database),
         ways=choosing.choose(params["way"]),
-        triggered_by=f"airflow:{identity.run_name(context)}",
+        triggered_by=identity.asked_by(context),
         enough=choosing.enough(params["way"]),
     )
     with stopping.stop_on_sigterm():

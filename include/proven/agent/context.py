@@ -50,6 +50,8 @@ class Context:
         if self._stopping.is_set():
             threading.Event().wait()  # whoever stops us ends the process; what died of it is no result
         self._clean_up()
+        if "commands" in event:
+            event["commands"] = self.commands.as_list()  # with those that had to be killed just now
         self.emit(event)
         # Without finalisation: a daemon thread may be in the middle of a request that nobody waits for any more.
         os._exit(status)

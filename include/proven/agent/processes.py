@@ -6,6 +6,7 @@ killed itself; the signal is bound to the *thread* that forked, so tools are sta
 
 from __future__ import annotations
 
+import datetime
 import os
 import pathlib
 import re
@@ -37,16 +38,17 @@ Stream = Union[int, IO[bytes], None]
 
 
 class CommandLog:
-    """What was run, with which exit status, for how long: the audit trail of the job."""
+    """What was run, when, with which exit status, for how long: the audit trail of the job."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._commands: list[dict[str, Any]] = []
 
-    def add(self, argv: Sequence[str], status: int, seconds: float) -> None:
-        """Add one command that has ended."""
+    def add(self, argv: Sequence[str], status: int, started_at: datetime.datetime, seconds: float) -> None:
+        """Add one command that has ended (a negative status: the signal)."""
+        ended = {"argv": list(argv), "status": status, "started_at": started_at.isoformat(), "seconds": round(seconds, 3)}
         with self._lock:
-            self._commands.append({"argv": list(argv), "status": status, "seconds": round(seconds, 3)})
+            self._commands.append(ended)
 
     def as_list(self) -> list[dict[str, Any]]:
         """Return the commands in the order in which they ended, as `manifest.Command` takes them."""
@@ -66,6 +68,7 @@ class Process:
         self._popen = popen
         self._log = log
         self._secrets = [secret for secret in secrets if secret]
+        self._started_at = datetime.datetime.now(datetime.timezone.utc)
         self._started = time.monotonic()
         self._tail = bytearray()
         self._ended = threading.Lock()
@@ -93,7 +96,9 @@ class Process:
         with self._ended:
             if not self._logged:
                 self._logged = True
-                self._log.add(self.argv, status, time.monotonic() - self._started)
+                # No argv holds a secret. Not to be searched for passwords: what is missing would tell a short one.
+                said = [strip_secrets(word) for word in self.argv]
+                self._log.add(said, status, self._started_at, time.monotonic() - self._started)
                 _running.discard(self)
         return status
 

@@ -1,7 +1,7 @@
 """Parse the command line, run the command, turn errors into one clear message and an exit status.
 
 Exit status: 0 proven or done · 1 refuted or failed · 2 could not be tried (bad arguments and bad configuration included) ·
-3 backed up, but not to every store.
+3 done, but a copy or a record of it is missing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from include.proven.errors import ConfigError, ProvenError
 
 DONE, FAILED, NOT_TRIED = 0, 1, 2
 
-EPILOG = "Exit status: 0 proven or done, 1 refuted or failed, 2 could not be tried, 3 backed up but not to every store."
+EPILOG = "Exit status: 0 proven or done, 1 refuted or failed, 2 could not be tried, 3 done, but a copy or record is missing."
 
 
 def build_parser(only: str = "") -> argparse.ArgumentParser:

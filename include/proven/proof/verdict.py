@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any, Literal
 
-from include.proven.manifest import Record, Stage
+from include.proven.manifest import Command, LeftOut, Record, Stage
 
 Outcome = Literal["proven", "refuted", "unproven"]
 CheckOutcome = Literal["pass", "fail", "could-not-run"]
@@ -32,6 +32,9 @@ class Check(Record):
     not_covered: list[str] = []
     """What it did not look at, each as a sentence: the verdict repeats them."""
     seconds: float = 0.0
+    commands: list[Command] = []
+    """What the agents ran that were asked for it (`audit.py`). Of checks that were asked together, the first has them all."""
+    commands_left_out: LeftOut | None = None
 
 
 class Step(Record):
@@ -45,6 +48,9 @@ class Step(Record):
     seconds: float = 0.0
     stages: list[Stage] = []
     figures: dict[str, Any] = {}
+    commands: list[Command] = []
+    """What the agents ran in this step (`audit.py`), however it ended."""
+    commands_left_out: LeftOut | None = None
 
 
 class Usage(Record):
@@ -91,7 +97,7 @@ class Verdict(Record):
     recovery: list[Stage] = []
     """What the time went to (`recovery.measure_parts`): build, restore with its download and load, checks."""
     triggered_by: str = ""
-    """Who or what asked: `cli:alice`, a DAG run id."""
+    """Who or what asked: `cli:alice@bastion`, `airflow:<DAG>/<run>`."""
     usage: Usage | None = None
     """What it has used; None if no instance came to be, and in verdicts from before this was measured."""
     rpo_seconds: float | None = None

@@ -11,7 +11,7 @@ import datetime
 
 from include.proven import manifest
 from include.proven.agent import names
-from include.proven.manifest import Lock, Manifest, Position, Record, Replication, Server, Stage
+from include.proven.manifest import Command, LeftOut, Lock, Manifest, Position, Record, Replication, Server, Stage
 from include.proven.proof.verdict import Verdict
 
 COUNTED = ("schemas", "tables", "sequences", "views", "routines", "triggers", "events", "passing_events", "accounts")
@@ -76,6 +76,11 @@ class Contents(Record):
     position: Position | None
     replication: list[Replication]
     stages: list[Stage]
+    triggered_by: str = ""
+    """Who asked for the backup."""
+    commands: list[Command] = []
+    """What the backup ran."""
+    commands_left_out: LeftOut | None = None
 
     @property
     def plain_bytes(self) -> int:
@@ -168,6 +173,9 @@ def summarise(found: Manifest) -> Contents:
         position=found.position,
         replication=found.replication,
         stages=found.stages,
+        triggered_by=found.triggered_by,
+        commands=found.commands,
+        commands_left_out=found.commands_left_out,
     )
 
 

@@ -27,6 +27,8 @@ def recovery_point(contents: Contents, stores: Sequence[str] = ()) -> Facts:
     if stores:
         yield "held by", f"store{'s' if len(stores) > 1 else ''} {', '.join(stores)}"
     yield "readable by", ", ".join(contents.recipients)
+    if contents.triggered_by:
+        yield "asked by", contents.triggered_by
 
 
 def origin(contents: Contents) -> Facts:
@@ -51,6 +53,8 @@ def size(contents: Contents) -> Facts:
     yield "Dumped", f"{format_bytes(contents.plain_bytes)} of SQL in {taken(contents)}"
     yield "Stored", stored(contents)
     yield "Backup", f"{moment(contents.started_at)} to {moment(contents.finished_at)}, by Proven {contents.proven_version}"
+    if contents.triggered_by:
+        yield "Asked by", contents.triggered_by
 
 
 def drill(verdict: Verdict) -> Facts:

@@ -13,7 +13,7 @@ import jinja2
 from include.proven.fleet import schedule
 from include.proven.progress import format_bytes, format_seconds
 from include.proven.proof.verdict import Check
-from include.proven.reports import controls, differences, facts, measures
+from include.proven.reports import commands, controls, differences, facts, measures
 from include.proven.reports.documents import DrillDocument
 from include.proven.reports.periods import PeriodDocument
 from include.proven.reports.timeline import days
@@ -48,6 +48,8 @@ def render_drill(document: DrillDocument) -> str:
         bars=measures.bars(verdict.steps, verdict.checks),
         backup_bars=measures.backup_bars(document.contents.stages) if document.contents else [],
         isolation=facts.isolation(verdict),
+        trails=commands.of_drill(verdict.steps, verdict.checks),
+        backup_trail=commands.of_backup(document.contents) if document.contents else None,
         passed=sum(check.outcome == "pass" for check in verdict.checks),
         caveat=controls.caveat(document),
         requirements=controls.OF_A_DRILL,
@@ -92,7 +94,7 @@ def _templates() -> jinja2.Environment:
         "percent": lambda share: f"{share:.2f}%",
         "grouped": lambda fingerprint: " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4)),
     }
-    shared: Mapping[str, object] = {"facts": facts, "TITLES": TITLES, "MARKS": MARKS, "ANSWERS": ANSWERS}
+    shared: Mapping[str, object] = {"facts": facts, "commands": commands, "TITLES": TITLES, "MARKS": MARKS, "ANSWERS": ANSWERS}
     environment.globals |= shared
     return environment
 

@@ -11,10 +11,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from include.proven.catalog.restores import Restore
 from include.proven.manifest import Manifest, Stage
 from include.proven.progress import format_bytes, format_seconds
 from include.proven.proof.verdict import Check, Step, Verdict
-from include.proven.reports import documents, facts
+from include.proven.reports import commands, documents, facts
+from include.proven.reports.commands import Trail
 from include.proven.reports.documents import DrillDocument
 from include.proven.reports.measures import Measure
 from include.proven.reports.periods import PeriodDocument
@@ -57,6 +59,36 @@ def print_verdict(console: Console, verdict: Verdict) -> None:
     title = f"[bold]drill[/] {verdict.drill}"
     border = style.removeprefix("bold ")
     console.print(Panel(body, title=title, title_align="left", box=box.ROUNDED, border_style=border, padding=(1, 2)))
+
+
+def print_trail(console: Console, trail: Trail) -> None:
+    """Print what was run: when, how long, how it ended, where, and the command itself."""
+    console.print(Text(trail.title, style="bold"))
+    table = Table("started", "time", "status", "host", "command", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns[:4]:
+        column.no_wrap = True
+    table.columns[4].overflow = "fold"
+    for command in trail.commands:
+        ended = commands.status(command)
+        style = "" if ended == "0" else "bold yellow"
+        started = facts.moment(command.started_at) if command.started_at else ""
+        row = (started, format_seconds(command.seconds), Text(ended, style), command.host)
+        table.add_row(*row, Text(commands.line(command)))
+    console.print(table)
+    if gap := commands.left_out(trail):
+        console.print(Text(gap, style="dim"))
+
+
+def print_restores(console: Console, restores: Sequence[Restore]) -> None:
+    """Print who has restored which recovery point, when, where to, and what came of it."""
+    table = Table("began", "recovery point", "to", "by", "ended", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"
+    for one in restores:
+        ended = one.outcome if one.outcome != "begun" else "not known: it runs, or was killed"
+        said = f"{ended}: {one.reason}" if one.reason else ended
+        table.add_row(facts.moment(one.started_at), one.recovery_point, Text(one.target), Text(one.triggered_by), Text(said))
+    console.print(table)
 
 
 def print_document(console: Console, document: DrillDocument) -> None:

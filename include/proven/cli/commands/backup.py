@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from include.proven import backup, installation
+from include.proven import audit, backup, installation
 from include.proven.cli import display
 from include.proven.reports import terminal
 
@@ -26,7 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
     opened = installation.open_installation()
     opened.database(arguments.database)
     with display.stages() as shown:
-        taken = backup.take_backup(opened, arguments.database, backup.new_id(), on_progress=shown.show)
+        taken = backup.take_backup(
+            opened, arguments.database, backup.new_id(), triggered_by=audit.operator(), on_progress=shown.show
+        )
     stores = [name for name in opened.database(arguments.database).stores if name not in taken.failed]
     if arguments.json:
         failed = {name: error.what for name, error in taken.failed.items()}

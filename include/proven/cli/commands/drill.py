@@ -6,9 +6,8 @@ The verdict is stored, signed, beside the recovery point in the store that it wa
 from __future__ import annotations
 
 import argparse
-import getpass
 
-from include.proven import drill, ids, installation
+from include.proven import audit, drill, ids, installation
 from include.proven.cli import display, picking
 from include.proven.errors import IntegrityError, ProvenError
 from include.proven.proof.verdict import EXIT_STATUS
@@ -35,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = picking.survey(opened, arguments.database, arguments.store)
         point = found.pick(arguments.recovery_point)
         store = found.next_to_drill(point)
-        asked = drill.Drill(ids.new_drill(), arguments.database, point, store, sandbox, f"cli:{getpass.getuser()}")
+        asked = drill.Drill(ids.new_drill(), arguments.database, point, store, sandbox, audit.operator())
         with display.stages() as shown:
             verdict = drill.run(opened, asked, keep_on_failure=arguments.keep, on_progress=shown.show)
     except ProvenError as error:

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import getpass
-import socket
 from typing import Any
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from include.proven import installation, progress, reaper_pages, reaping
+from include.proven import audit, installation, progress, reaper_pages, reaping
 from include.proven.cli import display
 from include.proven.reaping import Fate, Reaped
 
@@ -34,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Reap and print what became of each sandbox and leftover. Return 1 if a cloud or store did not let us."""
     opened = installation.open_installation()
     now = datetime.datetime.now(datetime.UTC)
-    pager = reaper_pages.Pager(f"cli:{getpass.getuser()}@{socket.gethostname()} {now:%Y-%m-%dT%H:%M:%SZ}")
+    pager = reaper_pages.Pager(f"{audit.operator()} {now:%Y-%m-%dT%H:%M:%SZ}")
     reaped = reaping.reap(opened, pager, dry_run=arguments.dry_run)
     if arguments.json:
         display.print_json(_document(reaped))

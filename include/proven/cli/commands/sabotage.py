@@ -12,15 +12,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
-import getpass
-import socket
 from collections.abc import Sequence
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from include.proven import installation, progress
+from include.proven import audit, installation, progress
 from include.proven.cli import display, picking
 from include.proven.errors import ConfigError, ProvenError
 from include.proven.proof.verdict import EXIT_STATUS
@@ -61,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     sandbox = scratch.choose_sandbox(opened.fleet, arguments.database, arguments.sandbox)
     found = picking.survey(opened, arguments.database, arguments.store)
     point = found.pick(arguments.recovery_point)
-    who = f"cli:{getpass.getuser()}"
+    who = audit.operator()
     asked = exercise.Order(
         database=arguments.database,
         recovery_point=point,
@@ -72,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         enough=choosing.enough(arguments.way),
     )
     now = datetime.datetime.now(datetime.UTC)
-    pager = None if arguments.no_page else Pager(opened, f"{who}@{socket.gethostname()} {now:%Y-%m-%dT%H:%M:%SZ}")
+    pager = None if arguments.no_page else Pager(opened, f"{who} {now:%Y-%m-%dT%H:%M:%SZ}")
     try:
         with display.errors.status(f"copying {point} …") as status:
             findings = exercise.run(
