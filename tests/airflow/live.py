@@ -54,7 +54,7 @@ class House:
     source: DatabaseServer
     swift: Swift
     pager: Pager
-    watchman: Watchman
+    watchman: Watchman | None = None
 
     def catalog(self, database: str) -> Catalog:
         """Open a database's catalog, as anybody with the store and the keys could."""
@@ -146,6 +146,14 @@ class House:
         there = {entry["name"] for entry in self.swift.raw().get_account()[1]}
         ours = [name for name in (self.files.container, f"{self.files.container}_segments") if name in there]
         return [f"{container}/{name}" for container in ours for name in self.swift.names(container)]
+
+    def flip_a_byte(self, recovery_point: str) -> None:
+        """Change one byte in the middle of the dump, as anybody with the store's password could."""
+        swift, container = self.swift.raw(), f"{self.files.container}_segments"
+        (part,) = [name for name in self.swift.names(container) if f"/{recovery_point}/dump.sql" in name]
+        _, content = swift.get_object(container, part)
+        middle = len(content) // 2
+        swift.put_object(container, part, content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
 
 
 def wait_for(ask: Callable[[], T | bool | None], what: str, *, seconds: float = 150, pause: float = 0.5) -> T:

@@ -103,7 +103,7 @@ def spoilt(house: House) -> str:
     house.pause("drill__shop")
     assert house.finish("backup__shop", house.trigger("backup__shop")) == "success"
     recovery_point = house.catalog("shop").recovery_points("shop")[-1]
-    flip_a_byte(house, recovery_point)
+    house.flip_a_byte(recovery_point)
     house.pause("drill__shop", paused=False)
     return recovery_point
 
@@ -208,12 +208,3 @@ def stored(house: House) -> Iterator[tuple[str, bytes]]:
         container, _, key = name.partition("/")
         with contextlib.suppress(swiftclient.ClientException):  # the object whose part was changed can't be read as a whole
             yield name, house.swift.raw().get_object(container, key)[1]
-
-
-def flip_a_byte(house: House, recovery_point: str) -> None:
-    """Change one byte in the middle of the dump, as anybody with the store's password could."""
-    swift, container = house.swift.raw(), f"{house.files.container}_segments"
-    (part,) = [name for name in house.swift.names(container) if f"/{recovery_point}/dump.sql" in name]
-    _, content = swift.get_object(container, part)
-    middle = len(content) // 2
-    swift.put_object(container, part, content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])

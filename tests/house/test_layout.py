@@ -24,7 +24,7 @@ SCRIPTS = [
     "proven",
     ".ci/run",
     *(f"scripts/{name}" for name in ("bench", "fetch-keystone", "fetch-mysql", "fetch-openstack", "lint", "lock", "setup")),
-    *(f"scripts/{name}" for name in ("failures", "prove-the-proof", "test", "test-faults", "test-openstack")),
+    *(f"scripts/{name}" for name in ("failures", "prove-the-proof", "test", "test-faults", "test-openstack", "test-pages")),
 ]
 OF_A_MACHINE = re.compile(r"/root/\.|/work/(main|steering)|/fa[r]m/|https?://[a-z.]*(debian|pypi|pythonhosted|npmjs)\.")
 

@@ -1,0 +1,113 @@
+"""Whatever ends a backup is one page, and the next proof resolves it."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from include.proven.errors import SandboxError
+from include.proven.sandboxes import memory
+from tests.kills.stage import Stage, login_of
+
+pytestmark = pytest.mark.scheduler
+FAILED = "proven/{}/backup-failed"
+PROOF = "the next backup was drilled and proven"
+
+
+def test_a_task_that_raises(stage: Stage) -> None:
+    cause = stage.cause("raises")
+    with stage.broken_tool("mariadb-dump", "echo 'lost its mind' >&2", "exit 3"):
+        cause.happens()
+        run = stage.house.trigger("backup__shop")
+        cause.pages(FAILED.format("shop"), "error")
+        assert stage.house.finish("backup__shop", run) == "failed"
+    stage.prove()
+    cause.is_resolved_by(PROOF)
+
+
+def test_a_source_that_refuses(stage: Stage) -> None:
+    cause, files = stage.cause("refused"), stage.house.files
+    connection = login_of(files.connections)
+    password = connection["password"]
+    connection["password"] = "yesterday's"
+    files.write()
+    try:
+        cause.happens()
+        run = stage.house.trigger("backup__shop")
+        cause.pages(FAILED.format("shop"), "error")
+        assert stage.house.finish("backup__shop", run) == "failed"
+    finally:
+        connection["password"] = password
+        files.write()
+    stage.prove()
+    cause.is_resolved_by(PROOF)
+
+
+@pytest.mark.failure("D5")
+def test_a_task_that_is_killed(stage: Stage) -> None:
+    cause = stage.cause("killed")
+    with stage.locked_source():
+        run, task, _ = stage.waiting_backup()
+        cause.kill(task)
+        cause.pages(FAILED.format("shop"), "error")
+        assert stage.house.finish("backup__shop", run) == "failed"
+    stage.prove()
+    cause.is_resolved_by(PROOF)
+
+
+def test_a_task_for_which_there_is_no_memory(stage: Stage, tmp_path: pathlib.Path) -> None:
+    cause = stage.cause("memory")
+    try:
+        group = memory.make(tmp_path, 1)
+    except SandboxError as error:
+        cause.could_not_be_tried(error.what)
+        pytest.skip(error.what)
+    try:
+        with stage.locked_source():
+            run, task, _ = stage.waiting_backup()
+            (group / "cgroup.procs").write_text(str(task))
+        # nothing waits any more: the task reads what its agent says, and whatever it touches counts in its cgroup
+        cause.happens()
+        cause.pages(FAILED.format("shop"), "error")
+        assert stage.house.finish("backup__shop", run) == "failed"
+        assert memory.was_exceeded(tmp_path), "the kernel has killed it, and nobody else"
+    finally:
+        memory.remove(tmp_path)
+    stage.prove()
+    cause.is_resolved_by(PROOF)
+
+
+@pytest.mark.failure("D5")
+def test_a_supervisor_that_is_killed(stage: Stage) -> None:
+    cause = stage.cause("supervisor")
+    with stage.locked_source():
+        run, _, supervisor = stage.waiting_backup()
+        cause.kill(supervisor)
+        cause.pages(FAILED.format("shop"), "error")
+        assert stage.house.finish("backup__shop", run) == "failed"
+    stage.prove()
+    cause.is_resolved_by(PROOF)
+
+
+def test_a_task_whose_time_is_up(stage: Stage) -> None:
+    cause = stage.cause("timeout")
+    with stage.locked_source():
+        run, *_ = stage.waiting_backup("timed")
+        cause.happens()
+        cause.pages(FAILED.format("timed"), "error")
+        assert stage.house.finish("backup__timed", run) == "failed"
+    stage.prove("timed")
+    cause.is_resolved_by(PROOF)
+
+
+def test_a_run_that_a_person_marks_failed(stage: Stage) -> None:
+    cause = stage.cause("marked")
+    with stage.locked_source():
+        run, *_ = stage.waiting_backup()
+        cause.happens()
+        stage.house.call("PATCH", f"/api/v2/dags/backup__shop/dagRuns/{run}?update_mask=state", {"state": "failed"})
+        cause.pages(FAILED.format("shop"), "error")
+        assert stage.house.finish("backup__shop", run) == "failed"
+    stage.prove()
+    cause.is_resolved_by(PROOF)
