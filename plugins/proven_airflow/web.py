@@ -17,14 +17,12 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from airflow.models.xcom import XComModel
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from markdown_it import MarkdownIt
 
 from include.proven.pages.kinds import KINDS
 from include.proven.reports import html
 from include.proven.reports.documents import DrillDocument
-from proven_airflow import addresses, reporting
+from proven_airflow import addresses, reporting, runbooks
 
-RUNBOOKS = pathlib.Path(__file__).parents[2] / "include" / "runbooks"
 HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"}
 
 app = FastAPI(title="Proven", docs_url=None, redoc_url=None, openapi_url=None)
@@ -41,7 +39,7 @@ def show_runbook(kind: str, _user: GetUserDep) -> HTMLResponse:
     """Show the runbook of one kind of page."""
     if kind not in KINDS:
         raise HTTPException(404, f"No runbook {kind!r}.")
-    return _render("runbook.html", kind=KINDS[kind], body=render_runbook(kind))
+    return _render("runbook.html", kind=KINDS[kind], body=runbooks.render(kind))
 
 
 @app.get(
@@ -69,13 +67,6 @@ def answer_error(request: Request, error: HTTPException) -> Response:
         back = urllib.parse.urlencode({"next": str(request.url)})
         return RedirectResponse(f"{addresses.base_path()}/api/v2/auth/login?{back}")
     return JSONResponse({"detail": error.detail}, error.status_code)
-
-
-@functools.cache
-def render_runbook(kind: str) -> str:
-    """Return a runbook as HTML. Its Markdown may hold tables but no HTML of its own."""
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    return str(markdown.render((RUNBOOKS / f"{kind}.md").read_text(encoding="utf-8")))
 
 
 @functools.cache
