@@ -121,6 +121,8 @@ class HealthchecksHeartbeat(RouteModel):
     """Any service that waits for a call."""
     connection: Text
     """Airflow connection id; host = the address up to its secret, password = the rest of it."""
+    failing: bool = False
+    """Also call `<address>/fail` as soon as something is out of order: Healthchecks.io and Better Stack know that."""
 
 
 class OpsgenieHeartbeat(RouteModel):
@@ -131,9 +133,9 @@ class OpsgenieHeartbeat(RouteModel):
     connection: Text
     """Airflow connection id; password = the API key."""
     name: Text
-    """Name of the heartbeat there."""
+    """Name of the heartbeat there. It must exist: Opsgenie takes a ping of one that does not, and forgets it."""
     endpoint: Endpoint = "https://api.opsgenie.com"
-    """As of a route."""
+    """The API's address. EU: `https://api.eu.opsgenie.com`."""
 
 
 class PrometheusHeartbeat(Model):
