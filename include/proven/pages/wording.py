@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 
 from include.proven.pages.kinds import KINDS
@@ -29,7 +30,7 @@ def footing(page: Page) -> str:
 
 def acknowledgement(page: Page) -> str:
     """Return what to type to say that somebody is on it, for receivers that have no button for it."""
-    return f"./proven acknowledge {page.database}/{page.key}"
+    return f"./proven acknowledge {shlex.quote(f'{page.database}/{page.key}')}"
 
 
 def as_text(page: Page) -> str:
