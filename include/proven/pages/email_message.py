@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import dataclasses
+import email.headerregistry
 import email.message
 import email.policy
 import email.utils
@@ -31,8 +32,11 @@ TIMEOUT = 7.0
 """Seconds that a server may be silent."""
 MOST_SUBJECT = 200
 """Characters."""
-POLICY = email.policy.SMTP.clone(max_line_length=900)
-"""Headers are not folded: a folded `In-Reply-To` is encoded, and no mail program finds its thread. SMTP allows 998."""
+_HEADERS = email.headerregistry.HeaderRegistry()
+for _name in ("In-Reply-To", "References"):
+    # as texts they would be encoded where they are too long for a line, and no mail program would find the thread
+    _HEADERS.map_to_type(_name, email.headerregistry.MessageIDHeader)
+POLICY = email.policy.SMTP.clone(header_factory=_HEADERS)
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 
 
@@ -49,6 +53,7 @@ class Server:
     """From the start."""
     starttls: bool
     sender: str
+    """Address, or name and address, that letters come from."""
     ca_file: pathlib.Path | None
 
     @property
@@ -65,6 +70,7 @@ class Letter:
     name: str
     server: Server
     to: list[str]
+    """Addresses alone; the letter's own `To` may have names, which a mail server need not understand."""
     message: email.message.EmailMessage
 
     def send(self) -> None:
@@ -75,7 +81,7 @@ class Letter:
         """Send to who is missing, and strike out who has it now: nobody gets it twice because another one was refused."""
         try:
             with self._connected() as smtp:
-                refused = smtp.send_message(self.message, self.server.sender, missing)
+                refused = smtp.send_message(self.message, email.utils.parseaddr(self.server.sender)[1], missing)
         except smtplib.SMTPRecipientsRefused as error:
             refused = error.recipients
         except (smtplib.SMTPException, OSError) as error:
@@ -175,7 +181,10 @@ def _write(name: str, route: EmailRoute, action: str, key: str, subject: str, te
     except ValueError as error:
         raise ConfigError(f"{name}: the letter can't be addressed", detail=str(error)) from None
     message.set_content(text, cte="quoted-printable")
-    return Letter(f"{name}: {action} {key}", server, list(dict.fromkeys(route.to)), message)
+    to = [address for _, address in email.utils.getaddresses(route.to)]
+    if not all(to):
+        raise ConfigError(f"{name}: the letter can't be addressed", detail=message["To"], hint="Check the route's `to`.")
+    return Letter(f"{name}: {action} {key}", server, list(dict.fromkeys(to)), message)
 
 
 def _read_server(name: str, route: EmailRoute) -> Server:
@@ -194,6 +203,8 @@ def _read_server(name: str, route: EmailRoute) -> Server:
     if connection.login and not tls and not starttls:
         hint = "Take disable_ssl or disable_tls out of its extra; or login and password, where the server asks for none."
         raise ConfigError(f"{place} would show its password on the line", hint=hint)
+    if not (connection.login + connection.password).isascii():
+        raise ConfigError(f"{place} has a login or password beyond ASCII", hint="SMTP knows no such.")
     trust(name, route.ca_file)
     login, password = connection.login, connection.password
     return Server(connection.host, connection.port or 0, login, password, tls, starttls, sender, route.ca_file)
