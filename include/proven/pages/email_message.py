@@ -35,7 +35,7 @@ MOST_SUBJECT = 200
 _HEADERS = email.headerregistry.HeaderRegistry()
 for _name in ("In-Reply-To", "References"):
     # as texts they would be encoded where they are too long for a line, and no mail program would find the thread
-    _HEADERS.map_to_type(_name, email.headerregistry.MessageIDHeader)
+    _HEADERS.map_to_type(_name, email.headerregistry.MessageIDHeader)  # type: ignore[arg-type]  # wants a mixin, says BaseHeader
 POLICY = email.policy.SMTP.clone(header_factory=_HEADERS)
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 
