@@ -23,6 +23,7 @@ def run(job: InspectJob, context: Context) -> dict[str, Any]:
         schemas = job["schemas"] or server.choose_schemas(reader, None, canary=False)
         looks: dict[str, Callable[[], Any]] = {
             "server": lambda: described,
+            "schemas": lambda: schemas,
             "canary": lambda: canary.read(reader),
             "fingerprint": lambda: fingerprint.compute(reader, flavour, schemas, like=job["like"]),
             "inventory": lambda: inventory.take(reader, flavour, schemas),

@@ -191,8 +191,9 @@ class FetchJob(TypedDict):
 class InspectJob(TypedDict):
     """{"job": "inspect"}: what `take` names of a (restored) database.
 
-    `fingerprint`, `inventory`, `canary`, `server` come in the same shapes as in a backup; `references`, `tables`
-    (`table_check.py`) and `server_log` as their modules say. The result holds those members and `commands`.
+    `fingerprint`, `inventory`, `canary`, `server`, `schemas` come in the same shapes as in a backup (without a canary's schema,
+    unless `schemas` asks for it); `references`, `tables` (`table_check.py`) and `server_log` as their modules say. The result
+    holds those members and `commands`.
     """
 
     protocol: int
