@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.proven.proof.series import has_dropped, has_stopped
+from include.proven.proof.series import has_dropped, has_jumped, has_stopped, has_sunk
 
 DAY = 24.0
 seeds = st.integers(0, 2**32 - 1)
@@ -124,6 +124,61 @@ def daily(*counts: int) -> tuple[list[float], list[int]]:
 )  # fmt: skip
 def test_plain_cases(counts: tuple[int, ...], dropped: bool) -> None:
     assert has_dropped(*daily(*counts)) is dropped
+
+
+@pytest.mark.parametrize(
+    ("counts", "jumped"),
+    [
+        ((2000,) * 5 + (3100,), True),
+        ((2000,) * 5 + (2800,), False),
+        ((2000,) * 4 + (9000,), False),
+        ((2000,) * 5 + (900,), False),
+        # as it grows, it goes on
+        ((1000, 2000, 4000, 8000, 16_000, 32_000, 64_000), False),
+        ((1000, 1020, 1040, 1061, 1082, 1104, 2200), True),
+        # fills up now and then
+        ((40, 900, 35, 1000, 50, 45, 950), False),
+    ],
+)  # fmt: skip
+def test_plain_jumps(counts: tuple[int, ...], jumped: bool) -> None:
+    assert has_jumped(*daily(*counts)) is jumped
+
+
+@pytest.mark.parametrize("points", [6, 15, 31])
+@pytest.mark.parametrize("habits", [{"noise": 0.05}, {"trend": 0.1}, {"week": 0.3}, {"noise": 0.15, "week": 0.2}], ids=str)
+def test_an_honest_backup_is_no_jump(habits: dict[str, float], points: int) -> None:
+    alarms = sum(has_jumped(*live(seed, points, **habits)) for seed in range(500))  # type: ignore[arg-type]  # numbers all
+    assert alarms <= 5, f"{alarms} of 500"
+
+
+@pytest.mark.parametrize("transfers", [8, 15])
+@pytest.mark.parametrize("noise", [0.05, 0.2, 0.5])
+def test_honest_speeds_are_no_alarm_and_a_tenth_of_them_is(transfers: int, noise: float) -> None:
+    alarms = missed = 0
+    for seed in range(500):
+        chance = random.Random(seed)
+        rates = [50e6 * math.exp(chance.gauss(0, noise)) for _ in range(transfers)]
+        alarms += has_sunk(rates, 3)
+        missed += not has_sunk([*rates[:-3], *(rate / 10 for rate in rates[-3:])], 3) and noise < 0.5
+    assert alarms <= 5, f"{alarms} of 500"
+    assert missed <= 10, f"{missed} of 500"
+
+
+@pytest.mark.parametrize(
+    ("rates", "sunk"),
+    [
+        ((50, 52, 48, 51, 49, 20, 21, 20), True),
+        ((50, 52, 48, 51, 49, 20, 51, 50), False),
+        ((50, 52, 48, 51, 49, 40, 41, 40), False),
+        ((52, 48, 51, 49, 20, 21, 20), False),
+        ((20, 21, 20, 19, 20, 50, 52, 48), False),
+        ((50, 5, 48, 6, 49, 7, 5, 6), False),
+        # by night and by day
+        ((50, 51, 49, 50, 20, 21, 20, 50, 52, 49, 51, 20, 20, 21), False),
+    ],
+)
+def test_plain_speeds(rates: tuple[int, ...], sunk: bool) -> None:
+    assert has_sunk(rates, 3) is sunk
 
 
 def test_a_loss_is_told_once() -> None:

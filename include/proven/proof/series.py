@@ -32,10 +32,33 @@ SPREADS = 2.0
 
 def has_dropped(hours: Sequence[float], counts: Sequence[float]) -> bool:
     """Given when each value was taken (hours, rising) and the values, oldest first, say whether the last is a sudden loss."""
-    earlier = len(counts) - 1
-    if earlier < FEWEST or counts[-1] >= counts[-2]:
+    return _falls(hours, counts, [math.log1p(count) for count in counts])
+
+
+def has_jumped(hours: Sequence[float], counts: Sequence[float]) -> bool:
+    """Given the same, say whether the last is as suddenly more: half as much again, or further."""
+    return _falls(hours, counts, [-math.log1p(count) for count in counts])
+
+
+def has_sunk(values: Sequence[float], last: int) -> bool:
+    """Given values above 0, oldest first, say whether the middle of the `last` ones lies far below that of those before.
+
+    For what varies from one value to the next and has no trend, such as a transfer's bytes a second. So many as low, one after
+    the other, must be new: who is slow by day and fast by night has not sunk in the morning.
+    """
+    if len(values) < FEWEST + last:
         return False
-    levels = [math.log1p(count) for count in counts]
+    levels = [math.log(value) for value in values]
+    before, now = levels[:-last], statistics.median(levels[-last:])
+    lowest = min(statistics.median(before[begin : begin + last]) for begin in range(len(before) - last + 1))
+    usual = max(FLOOR, DEVIATIONS * (1 + FEW / len(before)) * _deviation(before))
+    return statistics.median(before) - now > usual and lowest - now > FLOOR / 2
+
+
+def _falls(hours: Sequence[float], counts: Sequence[float], levels: Sequence[float]) -> bool:
+    """Say whether the last of the levels, which are those of the counts, is suddenly lower."""
+    if len(levels) - 1 < FEWEST or levels[-1] >= levels[-2]:
+        return False
     steps = [after - before for before, after in itertools.pairwise(levels)]
     spans = [after - before for before, after in itertools.pairwise(hours)]
     loss = -steps[-1] - _decline(hours[:-1], levels[:-1]) * spans[-1]
@@ -68,10 +91,15 @@ def _floor(counts: Sequence[float]) -> float:
 
 def _noise(steps: Sequence[float], spans: Sequence[float]) -> float:
     """Return how far a step may go by chance; over a longer time than usual, further: as a random walk does."""
-    middle = statistics.median(steps)
-    deviation = GAUSSIAN * statistics.median(abs(step - middle) for step in steps)
+    deviation = _deviation(steps)
     longer = math.sqrt(max(1.0, spans[-1] / max(statistics.median(spans[:-1]), 1e-9)))
     return DEVIATIONS * (1 + FEW / len(steps)) * deviation * longer
+
+
+def _deviation(values: Sequence[float]) -> float:
+    """Return the standard deviation, as the median absolute deviation has it."""
+    middle = statistics.median(values)
+    return GAUSSIAN * statistics.median(abs(value - middle) for value in values)
 
 
 def _decline(hours: Sequence[float], levels: Sequence[float]) -> float:
