@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import datetime
+import email.utils
 import random
 import socket
 import socketserver
@@ -48,6 +50,8 @@ class FaultProxy:
         """Path → bytes of bodies that clients sent, whether or not they came to the server."""
         self.bytes_down: collections.Counter[str] = collections.Counter()
         """Path → bytes of bodies that were sent to clients."""
+        self.clock_ahead = datetime.timedelta(0)
+        """How wrong the server's clock is, as its answers have it."""
         self.stopping = threading.Event()
         self._random = random.Random(seed)
         self._lock = threading.Lock()
@@ -249,6 +253,9 @@ class _Exchange:
         if keep is not None and self._kind == "truncate":
             answer.replace("Content-Length", str(keep))
         answer.replace("X-Storage-Url", self._redirect(answer.get("X-Storage-Url")))
+        if self._proxy.clock_ahead and (date := answer.get("Date")):
+            moment = email.utils.parsedate_to_datetime(date) + self._proxy.clock_ahead
+            answer.replace("Date", email.utils.format_datetime(moment, usegmt=True))
         self._client.wfile.write(bytes(answer))
         for block in self._shorten(self._spoil("answer", blocks, length), keep):
             self._client.wfile.write(http_messages.frame_block(length, block))

@@ -39,6 +39,8 @@ class Database(Model):
     """One of `sandboxes`: where they are restored."""
     schemas: Annotated[list[Text], pydantic.Field(min_length=1)] | None = None
     """Schemas to back up; unset: all but the server's own, new ones included."""
+    expendable: list[Text] = []
+    """Schemas that are left out of `schemas` on purpose: if they are lost, so be it. Others are paged (`database-unlisted`)."""
     canary: bool = True
     """Write a canary row (schema `proven_canary`) before each backup. Off: identity is not proven by it."""
     checks: Name | None = None

@@ -1,0 +1,1 @@
+"""The watch: what is wrong though nothing has failed, produced for real."""
