@@ -115,7 +115,7 @@ def find_drill(installation: Installation, database: str, drill: str) -> tuple[s
 
 def require_store(installation: Installation, database: str, store: str) -> str:
     """Return the name of one of a database's stores. Raise ConfigError, with a suggestion, if it is none of them."""
-    known = installation.database(database).stores
+    known = installation.stores_of(database)
     if store not in known:
         hint = hints.suggest(store, known, noun=f"stores of {database}")
         raise ConfigError(f"{store!r} is no store of database {database}", hint=hint)
@@ -134,7 +134,7 @@ def ask(
 
     A store's ProvenError is its answer, and so is silence for longer than `patience` seconds; any other exception is raised.
     """
-    names = [require_store(installation, database, store)] if store else installation.database(database).stores
+    names = [require_store(installation, database, store)] if store else installation.stores_of(database)
     questions: dict[str, Callable[[], T]] = {}
     met: dict[str, T | Exception] = {}
     for name in names:

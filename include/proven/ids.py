@@ -1,4 +1,4 @@
-"""Names of recovery points, drills and sandboxes. They sort by time and never repeat."""
+"""Names of recovery points, drills, incidents and sandboxes. They sort by time and never repeat."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import secrets
 
 RECOVERY_POINT = re.compile(r"\d{8}T\d{6}Z-(full|incremental|differential|snapshot)-[0-9a-f]{8}")
 DRILL = re.compile(r"\d{8}T\d{6}Z-drill-[0-9a-f]{8}")
+INCIDENT = re.compile(r"\d{8}T\d{6}Z-incident-[0-9a-f]{8}")
 STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -28,6 +29,11 @@ def new_drill(*, now: datetime.datetime | None = None, run: str | None = None) -
     task of a run, its callbacks and its teardown agree on one drill without passing it around.
     """
     return f"{_stamp(now)}-drill-{_tail(run)}"
+
+
+def new_incident(now: datetime.datetime) -> str:
+    """Return a new id such as `20261121T044100Z-incident-9e01b7d2`."""
+    return f"{_stamp(now)}-incident-{_tail(None)}"
 
 
 def belongs_to(identifier: str, run: str) -> bool:

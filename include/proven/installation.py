@@ -19,6 +19,7 @@ from include.proven.engines.contract import Engine
 from include.proven.errors import ConfigError, SourceError
 from include.proven.fleet import load, model
 from include.proven.fleet.databases import Database
+from include.proven.fleet.pages import FLEET
 from include.proven.hosts.contract import Host
 from include.proven.hosts.local import LocalHost
 from include.proven.proof.user_checks import loading
@@ -47,6 +48,10 @@ class Installation:
     def database(self, name: str) -> Database:
         """Return the database of that exact name. Raise ConfigError, with a suggestion, if there is none."""
         return self.fleet.database(name)
+
+    def stores_of(self, name: str) -> list[str]:
+        """Return the names of a database's stores; of all stores of the fleet for `fleet.pages.FLEET`."""
+        return sorted(self.fleet.stores) if name == FLEET else self.database(name).stores
 
     def user_checks(self, name: str) -> list[UserCheck]:
         """Return the database's own checks, by file name. Raise one ConfigError that lists what is wrong with their files."""

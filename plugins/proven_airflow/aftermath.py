@@ -25,6 +25,24 @@ def stored_verdict(installation: Installation, drill: Drill) -> Verdict | None:
     return next((verdict for verdict in verdicts if verdict.drill == drill.id), None)
 
 
+def is_again_unproven(installation: Installation, drill: Drill) -> bool:
+    """Say whether the database's drill before this one has proven and refuted nothing either; all stores are asked.
+
+    One without a verdict is unproven, too. Raise ProvenError if a store gives no answer: its drill may be the newest.
+    """
+    answers = copies.ask(installation, drill.database, lambda one: one.drills(drill.database))
+    for error in answers.silent.values():
+        raise error
+    before = [(entry, store) for store, entries in answers.given.items() for entry in entries if entry.drill < drill.id]
+    if not before:
+        return False
+    newest, store = max(before)
+    if not newest.concluded:
+        return True
+    verdict = installation.catalog(drill.database, store).verdict(drill.database, newest.recovery_point, newest.drill)
+    return verdict.outcome == "unproven"
+
+
 def sandbox_stands(installation: Installation, drill: Drill) -> bool:
     """Say whether the drill's sandbox exists, whole or half built."""
     return any(found.name == drill.instance for found in installation.sandbox(drill.sandbox).find())
@@ -41,7 +59,7 @@ def answered_pages(installation: Installation, drill: Drill) -> list[str]:
         return []
     answered = ["drill-refuted", "drill-unproven"]
     failed = StoreLedger(installation, copies.PATIENCE).open_page(drill.database, "backup-failed")
-    if failed and failed.opened_at < ids.started_at(drill.recovery_point):
+    if failed and failed.noticed_at < ids.started_at(drill.recovery_point):
         answered.append("backup-failed")
     if all(one.name == drill.instance for one in installation.sandbox(drill.sandbox).find()):
         answered.append("sandbox-left")

@@ -11,7 +11,10 @@ import pytest
 
 from include.proven import errors
 from include.proven.catalog import Catalog
+from include.proven.catalog.pages import PageEvent
 from include.proven.encryption.keyring import Keyring
+from include.proven.pages import incident
+from include.proven.pages.page import Page
 from include.proven.proof.verdict import Check, Step
 from tests.catalog.records import DRILL, POINTS, manifest, verdict
 from tests.servers.gnupg import NewHome
@@ -261,19 +264,41 @@ def test_drill_is_found_by_its_evidence_and_by_its_verdict(bench: Bench) -> None
     assert bench.catalog.find_drill("shop", DRILL[:-1]) is None
 
 
-def test_page_is_remembered_replaced_and_cleared(bench: Bench) -> None:
-    assert bench.catalog.page_record("shop", "proven/shop: drill?") is None
-    bench.catalog.record_page("shop", "proven/shop: drill?", "run 1")
-    bench.catalog.record_page("shop", "proven/shop: drill?", "run 2")
-    assert bench.catalog.page_record("shop", "proven/shop: drill?") == "run 2"
-    assert bench.catalog.page_record("shop", "proven/shop: drill") is None
-    bench.catalog.clear_page("shop", "proven/shop: drill?")
-    assert bench.names() == []
-    bench.catalog.clear_page("shop", "proven/shop: drill?")
+def opened(key: str, run: str = "run 1") -> PageEvent:
+    return incident.opening(Page("backup-failed", "shop", "no space", run, thing=key), ["oncall"])
+
+
+@pytest.mark.parametrize("thing", ["proven/shop: drill?", "Große Tabelle", "Ω" * 64, "."])
+def test_events_of_pages_are_found_by_their_exact_key(bench: Bench, thing: str) -> None:
+    first, second = opened(thing), opened(f"{thing}x")
+    for event in (first, second):
+        bench.catalog.record_event(event)
+    assert bench.catalog.page_events("shop", first.key) == [first.name]
+    assert set(bench.catalog.page_events("shop")) == {first.name, second.name}
+    assert bench.catalog.page_events("sho") == []
+    assert bench.catalog.page_event(first.name) == first
+    with pytest.raises(errors.StoreError, match="written once"):
+        bench.catalog.record_event(first)
+
+
+def test_of_the_log_of_pages_only_claims_are_removed(bench: Bench) -> None:
+    event = opened("")
+    claim = event.follow("trying", "1")
+    bench.catalog.record_event(event)
+    bench.catalog.record_event(claim)
+    bench.catalog.withdraw_claim(claim)
+    with pytest.raises(ValueError, match="only claims"):
+        bench.catalog.withdraw_claim(event)
+    assert bench.catalog.page_events("shop") == [event.name]
 
 
 def test_forged_page_is_refused(bench: Bench) -> None:
-    bench.catalog.record_page("shop", "a", "run 1")
-    bench.write("shop/pages/a.json", bench.read("shop/pages/a.json").replace(b"run 1", b"run 2"))
+    event = opened("")
+    bench.catalog.record_event(event)
+    bench.write(event.name.path, bench.read(event.name.path).replace(b"run 1", b"run 2"))
     with pytest.raises(errors.IntegrityError, match="can't be trusted"):
-        bench.catalog.page_record("shop", "a")
+        bench.catalog.page_event(event.name)
+
+
+def test_a_container_that_is_not_there_yet_holds_no_pages(bench: Bench, swift: Swift, keyring: Keyring) -> None:
+    assert Catalog(swift.store("nowhere", prefix=""), keyring).page_events("shop") == []

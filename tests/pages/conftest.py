@@ -1,13 +1,17 @@
-"""The connections that the fleets of these tests name."""
+"""The connections that the fleets of these tests name, and an installation whose receivers may be down."""
 
 from __future__ import annotations
 
+import contextlib
+import pathlib
 from collections.abc import Iterator
 
 import pytest
 
 from include.proven import connections
-from tests.servers.pager import ROUTING_KEY, TOKEN
+from include.proven.demo.keys import DemoKeys
+from tests.pages.ledgers import ROUTES, Desk
+from tests.servers.pager import ROUTING_KEY, TOKEN, running_pager
 
 CONNECTIONS = {
     "proven_pagerduty": connections.Connection("proven_pagerduty", "pagerduty", password=ROUTING_KEY),
@@ -22,3 +26,11 @@ def known_connections() -> Iterator[dict[str, connections.Connection]]:
     connections.use_resolver(known.__getitem__)
     yield known
     connections.use_resolver(None)
+
+
+@pytest.fixture
+def desk(tmp_path: pathlib.Path, gpg_home: DemoKeys) -> Iterator[Desk]:
+    """An installation with a directory store, and a receiver of its own at the end of each route."""
+    with contextlib.ExitStack() as running:
+        receivers = {name: running.enter_context(running_pager()) for name in ROUTES}
+        yield Desk(tmp_path / "disk", gpg_home.home, receivers)

@@ -1,4 +1,4 @@
-"""The catalog: what recovery points, verdicts open pages and restores there are, from the store alone.
+"""The catalog: what recovery points, verdicts, pages and restores there are, from the store alone.
 
 Every record in it is signed (`records.py`): it believes nothing that the fleet's signer has not signed.
 """
@@ -6,9 +6,9 @@ Every record in it is signed (`records.py`): it believes nothing that the fleet'
 from __future__ import annotations
 
 from include.proven.catalog.drills import Drills
-from include.proven.catalog.pages import OpenPages
+from include.proven.catalog.pages import PageLog
 from include.proven.catalog.restores import Restores
 
 
-class Catalog(Drills, OpenPages, Restores):
+class Catalog(Drills, PageLog, Restores):
     """All records of one store."""

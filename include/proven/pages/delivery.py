@@ -1,39 +1,33 @@
-"""Brings a page to everyone who must hear of it: every contact of the database, once for each run.
+"""Brings a page to everyone who must hear of it, once for each run, and its end to everyone who has heard of it.
 
-Whatever stands in the way of one route, the others are tried; whatever is wrong with the ledger, the page goes out:
-a page too many is better than one too few.
+Whatever stands in the way of one route, the others are tried; whatever is wrong with the ledger, the page goes out: a page too
+many is better than one too few. What a route did not take stays pending in the ledger (`catching_up`).
 """
 
 from __future__ import annotations
 
-import concurrent.futures
+import contextlib
 import dataclasses
-import functools
-import threading
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+import datetime
+import secrets
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import get_args
 
-from include.proven.errors import PageError, ProvenError
+from include.proven.catalog.pages import PageEvent, tag_of
 from include.proven.fleet.model import Fleet
-from include.proven.fleet.pages import Route
-from include.proven.pages import messages
+from include.proven.fleet.pages import Route, Severity
+from include.proven.pages import messages, posting, routing
+from include.proven.pages.careful import Careful, Ledger
+from include.proven.pages.incident import RESOLUTION, Found, Incident, Missing, opening
+from include.proven.pages.kinds import KINDS
 from include.proven.pages.page import Page, dedup_key
+from include.proven.pages.posting import Told
 
-LEDGER_PATIENCE = 5.0
-"""Seconds that the ledger may take for one answer: when the store is down, the page about it must still go out."""
-
-
-class Ledger(Protocol):
-    """Remembers which pages are open, so that each is sent once for a run and resolved once."""
-
-    def page_record(self, database: str, kind: str, /) -> str | None:
-        """Return the id of the run that the open page was sent for, or None if no page of that kind is open."""
-
-    def record_page(self, database: str, kind: str, run_id: str, /) -> None:
-        """Remember that a page was sent, in the place of an older one."""
-
-    def clear_page(self, database: str, kind: str, /) -> None:
-        """Forget the page, if there is one: it is resolved."""
+DAY = datetime.timedelta(days=1)
+FLAPPING = 3
+"""Incidents of one key within a day, the last of which is not resolved before it has been gone for `pages.settle`."""
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+"""The most urgent first."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,43 +38,115 @@ class Sent:
     """Names of the routes that took it; empty when it had been sent before."""
     ledger_fault: str = ""
     """Why the ledger could not be used: the same page may be sent again."""
+    held: list[str] = dataclasses.field(default_factory=list)
+    """Keys that are not resolved yet, because they have come and gone three times within a day."""
 
 
-def send(fleet: Fleet, page: Page, ledger: Ledger | None = None) -> Sent:
-    """Send `page` on every route of its database's contacts, unless the ledger says that its run has sent it.
+def send(fleet: Fleet, page: Page, ledger: Ledger | None = None, *, once: bool = False) -> Sent:
+    """Send `page` to whom it concerns (`routing`), unless the ledger says that its run has sent it.
 
-    Raise PageError, naming each route that did not take it, after all were tried; it is then not recorded, so that the next
-    occasion (the DAG-level callback after the task's) tries again.
+    A page that is open already is sent again when another run notices it; with `once` only if it has become more urgent. What
+    is pending of it is tried again in any case.
+
+    Raise PageError, naming each route that did not take it, after all were tried: the contacts, and if not a single one took
+    it, all other routes of the fleet. What is missing is pending in the ledger then.
     """
-    open_run, fault = _ask(ledger, page.database, page.key)
-    if open_run == page.run_id:
-        return Sent([])
-    routes = _tell_all(fleet, page.database, lambda name, route: messages.trigger(name, route, page))
-    if ledger and not fault:
-        fault = _attempt(functools.partial(ledger.record_page, page.database, page.key, page.run_id))
-    return Sent(routes, fault)
+    careful = Careful(ledger)
+    found = careful.find(page.database, [page.key])
+    current = max(found.open, key=lambda one: one.noticed_at, default=None)
+    known = current and (current.knows(page.run_id) or (once and not _is_more_urgent(page, current.page)))
+    if current and known and not current.gone_since:
+        told = deliver_missing(fleet, current, careful, now=_now())
+    else:
+        told = _tell_news(fleet, page, current, careful)
+    return Sent(told.require().delivered, careful.fault)
 
 
 def resolve(fleet: Fleet, database: str, kinds: Iterable[str], ledger: Ledger | None = None) -> Sent:
-    """Resolve a database's open pages of these kinds (or keys: `page.page_key`) on every route.
+    """Resolve a database's open pages of these kinds (or keys: `page.page_key`), on every route that has been told of them.
 
     A kind that the ledger knows not to be open is passed over: nobody needs to hear that all is well again when it was.
-    Raise PageError, after all were tried, if a route did not take it; the page then stays open in the ledger.
+    Raise PageError, after all were tried, if a route did not take it; it is pending in the ledger then.
     """
-    told: list[str] = []
-    faults: list[str] = []
-    failures: list[PageError] = []
-    for kind in kinds:
-        try:
-            sent = _resolve_one(fleet, database, kind, ledger)
-        except PageError as error:
-            failures.append(error)
-        else:
-            told += [route for route in sent.routes if route not in told]
-            faults += [sent.ledger_fault] if sent.ledger_fault else []
+    keys = list(kinds)
+    careful = Careful(ledger)
+    found = careful.find(database, keys)
+    outcomes, held = [], []
+    if careful.usable:
+        for key in keys:
+            outcome = _resolve_known(fleet, found.of(key), careful)
+            outcomes += [outcome] if outcome else []
+            held += [] if outcome else [key]
+    else:
+        outcomes = [_resolve_unknown(fleet, database, key, SEVERITIES if ledger else ()) for key in keys]
+    failures = [failure for outcome in outcomes for failure in outcome.failures.values()]
+    told = list(dict.fromkeys(route for outcome in outcomes for route in outcome.delivered))
     if failures:
-        raise _as_one(failures)
-    return Sent(told, "; ".join(faults))
+        raise posting.as_one(failures, told)
+    return Sent(told, careful.fault, held)
+
+
+def deliver_missing(
+    fleet: Fleet, incident: Incident, careful: Careful, *, now: datetime.datetime, skip: Collection[str] = ()
+) -> Told:
+    """Send an incident's page on those routes that lack it, `skip` excepted; on none while somebody else is at it."""
+    if not _still_there(fleet, incident.lacking(now), skip):
+        return Told()
+    with _claimed(incident, careful) as fresh:
+        lacking = _still_there(fleet, fresh.lacking(now), skip) if fresh and not fresh.resolved else {}
+        if fresh is None or not lacking:
+            return Told()
+        told = posting.tell_page(fleet, fresh.page, list(lacking), _spare(fleet, lacking, fresh))
+        for event in _outcomes(fresh, lacking, told):
+            careful.append(event)
+        return told
+
+
+def resolve_missing(
+    fleet: Fleet, incident: Incident, careful: Careful, *, now: datetime.datetime, skip: Collection[str] = ()
+) -> Told:
+    """Tell those that have not heard of it that an incident is over, likewise, and close it when all have."""
+    with _claimed(incident, careful) as fresh:
+        if fresh is None:
+            return Told()
+        missing = _still_there(fleet, fresh.unresolved(now), skip)
+        told = posting.tell_end(fleet, dedup_key(fresh.database, fresh.key), list(missing)) if missing else Told()
+        left = [route for route in fresh.not_told_of_its_end if route in fleet.pages.routes and route not in told.delivered]
+        if not left:
+            careful.append(fresh.event("closed", RESOLUTION, delivered=told.delivered))
+        elif told.delivered or any(missing[route].reason != reason for route, reason in told.reasons.items()):
+            careful.append(fresh.event("told", RESOLUTION, delivered=told.delivered, failed=told.reasons))
+        return told
+
+
+def escalate(fleet: Fleet, incident: Incident, to: Sequence[str], careful: Careful) -> Told:
+    """Tell others of an incident besides, each once. What they do not take is pending."""
+    with _claimed(incident, careful) as fresh:
+        new = [route for route in dict.fromkeys(to) if fresh and route not in fresh.addressed]
+        if fresh is None or fresh.resolved or not new:
+            return Told()
+        wish = fresh.event("escalated", secrets.token_hex(4), to=new)
+        careful.append(wish)
+        told = posting.tell_page(fleet, fresh.page, new)
+        careful.append(wish.follow("told", wish.tag, delivered=told.delivered, failed=told.reasons))
+        return told
+
+
+def end(fleet: Fleet, incidents: Sequence[Incident], careful: Careful) -> Told:
+    """Resolve what is open of one key: tell everyone who has heard of it, each once. What is pending of it is dropped."""
+    *others, newest = incidents
+    for other in others:
+        careful.append(other.event("closed", RESOLUTION))
+    told_before = dict.fromkeys(route for incident in incidents for route in incident.perhaps_told)
+    to = [route for route in told_before if route in fleet.pages.routes]
+    if not to:
+        careful.append(newest.event("closed", RESOLUTION))
+        return Told()
+    careful.append(newest.event("resolved", RESOLUTION, to=to))
+    told = posting.tell_end(fleet, dedup_key(newest.database, newest.key), to)
+    outcome = newest.event("told" if told.failures else "closed", RESOLUTION, delivered=told.delivered, failed=told.reasons)
+    careful.append(outcome)
+    return told
 
 
 def check_route(name: str, route: Route) -> None:
@@ -88,69 +154,110 @@ def check_route(name: str, route: Route) -> None:
     messages.resolution(name, route, "proven/check")
 
 
-def _resolve_one(fleet: Fleet, database: str, kind: str, ledger: Ledger | None) -> Sent:
-    open_run, fault = _ask(ledger, database, kind)
-    if ledger and open_run is None and not fault:
-        return Sent([])
-    routes = _tell_all(fleet, database, lambda name, route: messages.resolution(name, route, dedup_key(database, kind)))
-    if ledger and not fault:
-        fault = _attempt(functools.partial(ledger.clear_page, database, kind))
-    return Sent(routes, fault)
+def _tell_news(fleet: Fleet, page: Page, current: Incident | None, careful: Careful) -> Told:
+    """Record what a run has noticed, and tell people of it."""
+    contacts = routing.find_routing(fleet, page).contacts
+    if current is None:
+        notice = opening(page, contacts)
+        careful.append(notice)
+        if _is_twin(notice, careful):
+            careful.append(notice.follow("closed", RESOLUTION))
+            return Told()
+    else:
+        quiet = current.gone_since is not None and not _is_loud(page)
+        to = list(_still_there(fleet, current.lacking(_now()))) if quiet else contacts
+        notice = current.event("noticed", tag_of(page.run_id), page=page, to=to, told_before=current.told)
+        careful.append(notice)
+    if not notice.to:
+        return Told()
+    told = posting.tell_page(fleet, page, notice.to, _spare(fleet, notice.to, current))
+    careful.append(notice.follow("told", notice.tag, delivered=told.delivered, failed=told.reasons))
+    return told
 
 
-def _tell_all(fleet: Fleet, database: str, compose: Callable[[str, Route], messages.Message]) -> list[str]:
-    """Tell every contact of a database and return the routes' names. Raise one PageError if a route did not take it."""
-    deliveries: list[messages.Message] = []
-    failures: list[ProvenError] = []
-    contacts = dict.fromkeys(fleet.database(database).contacts)
-    for name in contacts:
-        try:
-            deliveries.append(compose(name, fleet.pages.routes[name]))
-        except ProvenError as error:
-            failures.append(error)
-    if failures := failures + _post_all(deliveries):
-        raise _as_one(failures)
-    return list(contacts)
+def _is_twin(notice: PageEvent, careful: Careful) -> bool:
+    """Say whether another callback of the same run has opened an incident just before: then that one tells people."""
+    mine, page = notice.name, notice.page
+    rivals = careful.find(notice.database, [notice.key]).open if page else []
+    return any(
+        (name.stamp, name.incident) < (mine.stamp, mine.incident)
+        for rival in rivals
+        for name in rival.names
+        if name.type == "opened" and name.tag == mine.tag and name.incident != mine.incident
+    )
 
 
-def _post_all(deliveries: list[messages.Message]) -> list[ProvenError]:
-    """Post all at the same time, so that a route that hangs does not use up the others' time; return what went wrong."""
-    with concurrent.futures.ThreadPoolExecutor(max_workers=max(len(deliveries), 1)) as pool:
-        attempts = [pool.submit(delivery.send) for delivery in deliveries]
-    errors = [attempt.exception() for attempt in attempts]
-    if crash := next((error for error in errors if error and not isinstance(error, ProvenError)), None):
-        raise crash
-    return [error for error in errors if isinstance(error, ProvenError)]
+def _resolve_known(fleet: Fleet, found: Found, careful: Careful) -> Told | None:
+    """Resolve what the ledger knows of one key. Return None if its resolution is held back."""
+    now = _now()
+    for over in [incident for incident in found.incidents if incident.resolved]:
+        if not found.open:
+            return resolve_missing(fleet, over, careful, now=now)
+        careful.append(over.event("closed", RESOLUTION))
+    if not found.open:
+        return Told()
+    if any(incident.gone_since for incident in found.open):
+        return None
+    if found.opened_since(now - DAY) >= FLAPPING:
+        for incident in found.open:
+            careful.append(incident.event("gone", RESOLUTION))
+        return None
+    return end(fleet, found.open, careful)
 
 
-def _as_one(failures: Sequence[ProvenError]) -> PageError:
-    if len(failures) == 1:
-        return PageError(failures[0].what, detail=failures[0].detail, hint=failures[0].hint)
-    details = "\n".join(str(failure) for failure in failures)
-    return PageError(f"pages: {len(failures)} not delivered", detail=details, hint="Routes that are not named took it.")
+def _resolve_unknown(fleet: Fleet, database: str, key: str, severities: Sequence[Severity]) -> Told:
+    """Resolve a page that no ledger knows, on all routes that may have been told of it."""
+    kind = KINDS.get(key.partition("/")[0])
+    asked = severities or ([kind.severity] if kind else SEVERITIES)
+    contacts = dict.fromkeys(name for one in asked for name in routing.route(fleet, database, one).contacts)
+    return posting.tell_end(fleet, dedup_key(database, key), list(contacts))
 
 
-def _ask(ledger: Ledger | None, database: str, kind: str) -> tuple[str | None, str]:
-    """Return the run that the open page was sent for, and why the ledger could not say."""
-    found: list[str | None] = [None]
-    fault = _attempt(lambda: found.append(ledger.page_record(database, kind))) if ledger else ""
-    return found[-1], fault
+@contextlib.contextmanager
+def _claimed(incident: Incident, careful: Careful) -> Iterator[Incident | None]:
+    """Claim an incident while the block runs, and give its newest state; None if somebody else is at it, or it is over.
+
+    Where the ledger fails now, it is given as it was: a page too many is better than one too few.
+    """
+    claim = incident.event("trying", secrets.token_hex(4))
+    careful.append(claim)
+    try:
+        found = careful.find(incident.database, [incident.key])
+        fresh = next((one for one in found.incidents if one.id == incident.id), None)
+        ours = fresh is not None and fresh.claims(_now())[:1] == [claim.name]
+        yield incident if not careful.usable else fresh if ours else None
+    finally:
+        careful.withdraw(claim)
 
 
-def _attempt(use_ledger: Callable[[], None]) -> str:
-    """Use the ledger; return what went wrong, or an empty string. Nothing that a ledger does may keep a page from a person."""
-    faults = [f"no answer within {LEDGER_PATIENCE:g} s"]
+def _outcomes(incident: Incident, lacking: dict[str, Missing], told: Told) -> Iterable[PageEvent]:
+    """Yield what has come of telling those who lacked the page. The same failure again is no news."""
+    spare = [route for route in told.delivered if route not in lacking]
+    for tag in dict.fromkeys(missing.tag for missing in lacking.values()):
+        routes = [route for route, missing in lacking.items() if missing.tag == tag]
+        delivered = [route for route in routes if route in told.delivered] + spare
+        failed = {route: reason for route, reason in told.reasons.items() if route in routes}
+        if delivered or any(lacking[route].reason != reason for route, reason in failed.items()):
+            yield incident.event("told", tag, delivered=delivered, failed=failed)
 
-    def use() -> None:
-        try:
-            use_ledger()
-        except Exception as error:
-            faults.append(f"{type(error).__name__}: {error}".splitlines()[0])
-        else:
-            faults.append("")
 
-    # a thread, because a store that hangs can't be interrupted; a daemon, because it must not keep the process either
-    thread = threading.Thread(target=use, daemon=True)
-    thread.start()
-    thread.join(LEDGER_PATIENCE)
-    return faults[-1]
+def _spare(fleet: Fleet, contacts: Collection[str], incident: Incident | None) -> list[str]:
+    """Return the routes that are tried if not a single contact takes a page: none, if anybody was told of it before."""
+    return [] if incident and incident.told else [name for name in fleet.pages.routes if name not in contacts]
+
+
+def _still_there(fleet: Fleet, missing: dict[str, Missing], skip: Collection[str] = ()) -> dict[str, Missing]:
+    return {route: why for route, why in missing.items() if route in fleet.pages.routes and route not in skip}
+
+
+def _is_more_urgent(page: Page, than: Page) -> bool:
+    return SEVERITIES.index(page.urgency) < SEVERITIES.index(than.urgency)
+
+
+def _is_loud(page: Page) -> bool:
+    """Say whether a page is sent however often it has come and gone."""
+    return page.urgency == "critical" or page.kind == "drill-refuted"
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

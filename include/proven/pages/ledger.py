@@ -1,21 +1,27 @@
 """The ledger of pages in the stores of a database, beside its recovery points: it outlives Airflow and its database.
 
-A page is recorded in the first store that takes it, and the newest record of all stores counts: while one store is down no page
-is doubled or hidden, and what lies there still when it comes back is out of date.
+An event is recorded in the first store that takes it, and the events of all stores that answer count: while one store is down
+no page is doubled or hidden. It is the log of what was told and what was not, and the outbox of what still has to be.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+import datetime
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 
 from include.proven import copies
 from include.proven.catalog import Catalog
-from include.proven.catalog.pages import OpenPage
+from include.proven.catalog.pages import EventName, PageEvent, component, tag_of
 from include.proven.errors import ProvenError
+from include.proven.fleet.pages import FLEET
 from include.proven.installation import Installation
-from include.proven.pages import delivery
+from include.proven.pages import careful
+from include.proven.pages.incident import Found, Incident, assemble, needed
 
-PATIENCE = 0.8 * delivery.LEDGER_PATIENCE
+PATIENCE = 0.8 * careful.LEDGER_PATIENCE
 """Seconds that one store may take, so that another's answer is heard in the time that a page has for the ledger."""
 
 
@@ -26,40 +32,106 @@ class StoreLedger:
     installation: Installation
     patience: float = PATIENCE
     """Seconds."""
-    _answered: dict[str, list[str]] = dataclasses.field(default_factory=dict)
-    """Database → the stores that gave an answer when they were asked last."""
+    _catalogs: dict[str, Catalog] = dataclasses.field(default_factory=dict)
+    """Store → its catalog, of those that gave an answer when they were asked last."""
 
-    def page_record(self, database: str, kind: str) -> str | None:
-        """Return the id of the run that the open page was sent for, or None if no page of that kind is open."""
-        page = self.open_page(database, kind)
-        return page.run_id if page else None
+    def find(self, database: str, keys: Sequence[str]) -> Found:
+        """Return the incidents of these keys that are not closed. Raise ProvenError if no store answers."""
+        only = keys[0] if len(keys) == 1 else ""
+        answers = copies.ask(
+            self.installation, database, lambda one: (one, one.page_events(database, only)), patience=self.patience
+        )
+        wanted = {component(key) for key in keys}
+        given = {
+            store: (one, [name for name in names if name.folder in wanted])
+            for store, (one, names) in answers.require().given.items()
+        }
+        return self._read(given, answers.silent)
 
-    def open_page(self, database: str, kind: str) -> OpenPage | None:
-        """Return the open page of that kind, or None if none is open. Raise ProvenError if no store answers."""
-        answers = copies.ask(self.installation, database, lambda one: one.open_page(database, kind), patience=self.patience)
-        self._answered[database] = list(answers.require().given)
-        pages = [page for page in answers.given.values() if page]
-        return max(pages, key=lambda page: page.opened_at, default=None)
+    def survey(self, databases: Iterable[str] | None = None, *, closed: bool = False) -> Found:
+        """Return the incidents of these databases, by default of all and of the fleet itself; those that are closed on demand.
 
-    def record_page(self, database: str, kind: str, run_id: str) -> None:
-        """Remember that a page was sent, in the place of an older one. Raise ProvenError if no store takes it."""
+        Raise ProvenError if no store answers.
+        """
+        asked = [FLEET, *self.installation.fleet.databases] if databases is None else list(databases)
+
+        def look(one: Catalog) -> tuple[Catalog, list[EventName]]:
+            here = (name for name in asked if one.store.name in self.installation.stores_of(name))
+            return one, list(itertools.chain.from_iterable(one.page_events(database) for database in here))
+
+        answers = copies.ask(self.installation, FLEET, look, patience=self.patience)
+        return self._read(answers.require().given, answers.silent, closed=closed)
+
+    def append(self, event: PageEvent) -> None:
+        """Record an event, in the first store that takes it. Raise ProvenError if none does."""
+        stores = self.installation.stores_of(event.database)
         failures: list[ProvenError] = []
-        for store in self._answered.get(database) or self.installation.database(database).stores:
+        for store in [store for store in stores if store in self._catalogs] or stores:
             try:
-                self.installation.catalog(database, store).record_page(database, kind, run_id)
+                self._catalog(event.database, store).record_event(event)
             except ProvenError as error:
                 failures.append(error)
             else:
                 return
         raise failures[0]
 
-    def clear_page(self, database: str, kind: str) -> None:
-        """Forget the page, in every store that has it. Raise ProvenError if one could not be asked, after all were."""
+    def withdraw(self, claim: PageEvent) -> None:
+        """Remove a claim, in every store that may have it. Raise ProvenError if one could not be asked, after all were."""
 
-        def clear(one: Catalog) -> bool:
-            one.clear_page(database, kind)
+        def withdraw(one: Catalog) -> bool:
+            one.withdraw_claim(claim)
             return True
 
-        answers = copies.ask(self.installation, database, clear, patience=self.patience)
+        answers = copies.ask(self.installation, claim.database, withdraw, patience=self.patience)
         if answers.silent:
             raise next(iter(answers.silent.values()))
+
+    def open_pages(self, database: str) -> list[Incident]:
+        """Return the incidents of a database that are open, oldest first. Raise ProvenError if no store answers."""
+        return self.survey([database]).open
+
+    def open_page(self, database: str, key: str) -> Incident | None:
+        """Return the open incident of that key that was noticed last, or None. Raise ProvenError if no store answers."""
+        return max(self.find(database, [key]).open, key=lambda incident: incident.noticed_at, default=None)
+
+    def page_record(self, database: str, key: str) -> str | None:
+        """Return the id of the run that has noticed the open page last, or None if no page of that key is open."""
+        page = self.open_page(database, key)
+        return page.run_id if page else None
+
+    def note_run(self, incident: Incident, run_id: str) -> None:
+        """Record that another run has noticed what is open; nobody is told. Raise ProvenError if no store takes it."""
+        page = dataclasses.replace(incident.page, run_id=run_id)
+        still = list(incident.lacking(datetime.datetime.now(datetime.UTC)))
+        self.append(incident.event("noticed", tag_of(run_id), page=page, to=still, told_before=incident.told))
+
+    def _catalog(self, database: str, store: str) -> Catalog:
+        return self._catalogs.get(store) or self.installation.catalog(database, store)
+
+    def _read(
+        self,
+        given: Mapping[str, tuple[Catalog, list[EventName]]],
+        silent: Mapping[str, ProvenError],
+        *,
+        closed: bool = False,
+    ) -> Found:
+        """Read what the incidents' state follows from, each event from a store that has it."""
+        for store in silent:
+            self._catalogs.pop(store, None)
+        self._catalogs.update({store: one for store, (one, _) in given.items()})
+        places = {name: one for one, names in given.values() for name in names}
+        grouped: dict[tuple[str, str, str], list[EventName]] = collections.defaultdict(list)
+        for name in sorted(places):
+            grouped[name[:3]].append(name)
+        incidents: list[Incident] = []
+        faults: list[ProvenError] = []
+        for names in grouped.values():
+            if closed or not any(name.type == "closed" for name in names):
+                try:
+                    found = assemble(names, [places[name].page_event(name) for name in needed(names)])
+                except ProvenError as error:
+                    faults.append(error)
+                else:
+                    incidents += [found] if found else []
+        starts = [name for name in places if name.type == "opened"]
+        return Found(sorted(incidents, key=lambda incident: incident.opened_at), starts, dict(silent), faults)

@@ -49,8 +49,9 @@ class Pager:
     def _forgive(self, database: str, way: str) -> None:
         ways, ledger = self._unnoticed(database), StoreLedger(self.installation)
         if left := [one for one in ways if one != way]:
-            if len(left) < len(ways):
-                ledger.record_page(database, UNNOTICED, f"{self.run_id}{BETWEEN}{', '.join(left)}")
+            incident = ledger.open_page(database, UNNOTICED) if len(left) < len(ways) else None
+            if incident:
+                ledger.note_run(incident, f"{self.run_id}{BETWEEN}{', '.join(left)}")
         elif ways:
             delivery.resolve(self.installation.fleet, database, [UNNOTICED], ledger)
 
