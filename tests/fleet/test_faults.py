@@ -257,3 +257,32 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(file: pathlib.Path, ol
 def test_a_path_to_a_passphrase_is_no_secret(file: pathlib.Path) -> None:
     file.write_text(changed("  signer:", "  passphrase_file: /run/secrets/passphrase\n  signer:"))
     assert load.find_faults(file) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "where", "hint"),
+    [
+        ("contacts: [oncal]", "pages.contacts[0]", "Did you mean 'oncall'?"),
+        ("rules: [{contacts: [oncall, oncal]}]", "pages.rules[0].contacts[1]", "Did you mean 'oncall'?"),
+        ("rules: [{databases: [shpo], contacts: [oncall]}]", "pages.rules[0].databases[0]", "Did you mean 'shop'?"),
+        ("rules: [{owners: [shop-taem], contacts: [oncall]}]", "pages.rules[0].owners[0]", "Did you mean 'shop-team'?"),
+        (
+            "rules: [{contacts: [oncall], escalate: [{after: 5m, contacts: [bos]}]}]",
+            "pages.rules[0].escalate[0].contacts[0]",
+            "The pages.routes are hook, oncall.",
+        ),
+        ("escalate: [{after: 5m, contacts: [oncal]}]", "pages.escalate[0].contacts[0]", "Did you mean 'oncall'?"),
+        ("digest: {contacts: [oncal]}", "pages.digest.contacts[0]", "Did you mean 'oncall'?"),
+        ("digest: {schedule: '0 8 * *', contacts: [oncall]}", "pages.digest.schedule", "Write '0 2 * * *'"),
+        ("test_page: {schedule: '61 8 * * 1'}", "pages.test_page.schedule", "Write '0 2 * * *'"),
+    ],
+)
+def test_who_hears_of_pages_must_exist_and_the_moments_too(file: pathlib.Path, line: str, where: str, hint: str) -> None:
+    fault = only_fault(file, changed("pages:\n", f"pages:\n  {line}\n"))
+    assert fault.where == where
+    assert fault.hint.startswith(hint)
+
+
+def test_an_owner_may_be_written_with_blanks_around(file: pathlib.Path) -> None:
+    file.write_text(changed("pages:\n", "pages:\n  rules: [{owners: [' shop-team '], contacts: [oncall]}]\n"))
+    assert load.find_faults(file) == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from include.proven.fleet import fields, hints, schedule
@@ -24,24 +24,16 @@ def find_faults(fleet: dict[str, Any], folder: pathlib.Path) -> Iterator[Finding
             for find in (_find_dangling, _find_checks, _find_schedule):
                 for path, what, hint in find(fleet, database, folder):
                     yield ("databases", name, *path), what, hint
+    for path, what, hint in _find_in_pages(fleet, _mapping(fleet, "pages")):
+        yield ("pages", *path), what, hint
 
 
 def _find_dangling(fleet: dict[str, Any], database: dict[str, Any], _folder: pathlib.Path) -> Iterator[Finding]:
-    wanted: list[tuple[Path, Any, str, dict[str, Any]]] = [
-        (("sandbox",), database.get("sandbox"), "sandboxes", _mapping(fleet, "sandboxes")),
-    ]
-    lists = {
-        "stores": ("stores", _mapping(fleet, "stores")),
-        "contacts": ("pages.routes", _mapping(_mapping(fleet, "pages"), "routes")),
-    }
-    for key, (section, known) in lists.items():
-        names = database.get(key)
-        wanted += [
-            ((key, position), name, section, known) for position, name in enumerate(names if isinstance(names, list) else [])
-        ]
-    for path, name, section, known in wanted:
-        if isinstance(name, str) and known and name not in known:
-            yield path, f"is not under {section}", hints.suggest(name, known, noun=section)
+    sandbox, sandboxes = database.get("sandbox"), _mapping(fleet, "sandboxes")
+    if isinstance(sandbox, str) and sandboxes and sandbox not in sandboxes:
+        yield ("sandbox",), "is not under sandboxes", hints.suggest(sandbox, sandboxes, noun="sandboxes")
+    yield from _find_unknown(database, "stores", "stores", _mapping(fleet, "stores"))
+    yield from _find_unknown(database, "contacts", "pages.routes", _mapping(_mapping(fleet, "pages"), "routes"))
 
 
 def _find_checks(_fleet: dict[str, Any], database: dict[str, Any], folder: pathlib.Path) -> Iterator[Finding]:
@@ -53,15 +45,65 @@ def _find_checks(_fleet: dict[str, Any], database: dict[str, Any], folder: pathl
 
 def _find_schedule(_fleet: dict[str, Any], database: dict[str, Any], _folder: pathlib.Path) -> Iterator[Finding]:
     cron = database.get("schedule")
-    if not isinstance(cron, str) or not cron.strip():
-        return
-    if fault := schedule.find_fault(cron.strip()):
-        yield ("schedule",), fault, "Write '0 2 * * *', or one of " + ", ".join(schedule.PRESETS) + "."
+    faults = list(_find_bad_cron(database))
+    yield from faults
+    if faults or not isinstance(cron, str) or not cron.strip():
         return
     longest, promised = schedule.longest_interval(cron.strip()), _duration(_mapping(database, "objectives").get("rpo"))
     if promised and promised < longest:
         what = f"can't be kept: the schedule leaves up to {schedule.words(longest)} between two backups"
         yield ("objectives", "rpo"), what, "Back up more often, or promise the interval and what a drill takes."
+
+
+def _find_bad_cron(entry: dict[str, Any]) -> Iterator[Finding]:
+    cron = entry.get("schedule")
+    if isinstance(cron, str) and cron.strip() and (fault := schedule.find_fault(cron.strip())):
+        yield ("schedule",), fault, "Write '0 2 * * *', or one of " + ", ".join(schedule.PRESETS) + "."
+
+
+def _find_in_pages(fleet: dict[str, Any], pages: dict[str, Any]) -> Iterator[Finding]:
+    routes, databases = _mapping(pages, "routes"), _mapping(fleet, "databases")
+    owners = {one["owner"].strip(): one for one in databases.values() if isinstance(one, dict) and _is_text(one.get("owner"))}
+    yield from _find_unknown(pages, "contacts", "pages.routes", routes)
+    for path, entry in _entries(pages, "rules"):
+        yield from _below(path, _find_unknown(entry, "databases", "databases", databases))
+        yield from _below(path, _find_unknown(entry, "owners", "the owners of any database", owners))
+        for stage, escalation in _entries(entry, "escalate"):
+            yield from _below((*path, *stage), _find_unknown(escalation, "contacts", "pages.routes", routes))
+        yield from _below(path, _find_unknown(entry, "contacts", "pages.routes", routes))
+    for path, entry in _entries(pages, "escalate"):
+        yield from _below(path, _find_unknown(entry, "contacts", "pages.routes", routes))
+    yield from _below(("digest",), _find_unknown(_mapping(pages, "digest"), "contacts", "pages.routes", routes))
+    for key in ("digest", "test_page"):
+        yield from _below((key,), _find_bad_cron(_mapping(pages, key)))
+
+
+def _find_unknown(entry: dict[str, Any], key: str, section: str, known: dict[str, Any]) -> Iterator[Finding]:
+    """Yield the names in a list that are not among those that are known."""
+    for position, name in enumerate(_list(entry, key)):
+        if isinstance(name, str) and known and name.strip() not in known:
+            yield (key, position), f"is not under {section}", hints.suggest(name, known, noun=section)
+
+
+def _entries(value: dict[str, Any], key: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the mappings of a list, each with its path."""
+    for position, entry in enumerate(_list(value, key)):
+        if isinstance(entry, dict):
+            yield (key, position), entry
+
+
+def _below(path: Path, findings: Iterable[Finding]) -> Iterator[Finding]:
+    for rest, what, hint in findings:
+        yield (*path, *rest), what, hint
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _list(value: dict[str, Any], key: str) -> list[Any]:
+    found = value.get(key)
+    return found if isinstance(found, list) else []
 
 
 def _duration(value: object) -> datetime.timedelta | None:
