@@ -86,14 +86,13 @@ class Letter:
             refused = error.recipients
         except (smtplib.SMTPException, OSError) as error:
             raise self._fault(error) from None
-        complete = len(refused) == len(missing)
         missing[:] = refused
         if refused:
             kind = RetryableError if all(400 <= code < 500 for code, _ in refused.values()) else PageError
             said = "; ".join(f"{address}: {code} {_words(text)}" for address, (code, text) in refused.items())
+            others = " Who is not named has got it." if set(self.to) - set(refused) else ""
             what = f"{self.name}: {self.server.host} refuses {', '.join(refused)}"
-            hint = "Check the addresses in the route's `to`." + ("" if complete else " Who is not named has got it.")
-            raise kind(what, detail=hide(said, self.server.secrets), hint=hint)
+            raise kind(what, detail=hide(said, self.server.secrets), hint="Check the addresses in the route's `to`." + others)
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
@@ -116,24 +115,8 @@ class Letter:
     def _fault(self, error: smtplib.SMTPException | OSError) -> PageError:
         """Return what went wrong, in our words and the server's."""
         said = _words(error.smtp_error) if isinstance(error, smtplib.SMTPResponseException) else str(error)
-        detail = hide(f"{type(error).__name__}: {said}", self.server.secrets)
-        host = self.server.host
-        if isinstance(error, smtplib.SMTPResponseException):
-            kind = RetryableError if 400 <= error.smtp_code < 500 else PageError
-            refusal = isinstance(error, smtplib.SMTPAuthenticationError)
-            hint = "Check login and password of the route's connection." if refusal else ""
-            return kind(f"{self.name}: {host} answers {error.smtp_code}", detail=detail, hint=hint)
-        if isinstance(error, ssl.SSLCertVerificationError):
-            hint = "The route's ca_file must hold the authority that has signed the server's certificate."
-            return PageError(f"{self.name}: can't trust {host}", detail=detail, hint=hint)
-        if isinstance(error, ssl.SSLError):
-            hint = 'Where TLS begins with STARTTLS, as on port 587, the connection\'s extra has "disable_ssl": true.'
-            return PageError(f"{self.name}: {host} does not speak TLS from the start", detail=detail, hint=hint)
-        if isinstance(error, smtplib.SMTPServerDisconnected) or not isinstance(error, smtplib.SMTPException):
-            hint = "Check host and port of the route's connection."
-            return RetryableError(f"{self.name}: can't reach {host}", detail=detail, hint=hint)
-        hint = 'Without STARTTLS on the server, the connection\'s extra has "disable_tls": true.'
-        return PageError(f"{self.name}: {host} can't do what is asked for", detail=detail, hint=hint)
+        kind, what, hint = _judge(error, self.server)
+        return kind(f"{self.name}: {what}", detail=hide(f"{type(error).__name__}: {said}", self.server.secrets), hint=hint)
 
 
 def trigger(name: str, route: EmailRoute, page: Page) -> Letter:
@@ -216,6 +199,29 @@ def _flag(place: str, connection: connections.Connection, key: str) -> bool:
     if value not in FLAGS:
         raise ConfigError(f"{place}: {key} in its extra is neither true nor false")
     return FLAGS[value]
+
+
+def _judge(error: smtplib.SMTPException | OSError, server: Server) -> tuple[type[PageError], str, str]:
+    """Return whether it may help to try again, what has happened, and a hint."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        kind = RetryableError if 400 <= error.smtp_code < 500 else PageError
+        refusal = isinstance(error, smtplib.SMTPAuthenticationError)
+        hint = "Check login and password of the route's connection." if refusal else ""
+        return kind, f"{server.host} answers {error.smtp_code}", hint
+    if isinstance(error, ssl.SSLCertVerificationError):
+        hint = "The route's ca_file must hold the authority that has signed the server's certificate."
+        return PageError, f"can't trust {server.host}", hint
+    if isinstance(error, ssl.SSLError) and server.tls:
+        hint = 'Where TLS begins with STARTTLS, as on port 587, the connection\'s extra has "disable_ssl": true.'
+        return PageError, f"{server.host} does not speak TLS from the start", hint
+    if isinstance(error, ssl.SSLError):
+        return PageError, f"{server.host} does not speak TLS after STARTTLS", ""
+    if isinstance(error, smtplib.SMTPServerDisconnected) or not isinstance(error, smtplib.SMTPException):
+        return RetryableError, f"can't reach {server.host}", "Check host and port of the route's connection."
+    hint = (
+        'Where the server has no STARTTLS, the connection\'s extra has "disable_tls": true.' if "STARTTLS" in str(error) else ""
+    )
+    return PageError, f"{server.host} can't do what is asked for", hint
 
 
 def _words(said: bytes | str) -> str:
