@@ -1,7 +1,8 @@
-"""What receives pages: PagerDuty's Events API v2 and a webhook, on a real HTTP server of the loopback.
+"""What receives pages: PagerDuty's Events API v2, Opsgenie's alerts, Slack's webhooks and any other, on a real HTTP server.
 
 They stand outside of Proven, so they may be imitated; they answer as PagerDuty's reference says (202, 400 with `errors`,
-429). Fixture `pager`; as a program for tests that start a whole Airflow:
+429); Opsgenie and Slack in modules of their own. Apprise is a library, and the real one: it posts to an address of this server.
+Fixture `pager`; as a program for tests that start a whole Airflow:
 
     python -m tests.servers.pager --events events.jsonl     prints {"url": …, "webhook": …} and serves until it is stopped
 """
@@ -24,11 +25,16 @@ from typing import Any
 
 import pytest
 
+from tests.servers.opsgenie import ALERTS, Opsgenie
+from tests.servers.slack import SERVICES, Channel
+
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
 UNKNOWN_KEY = "ffffffffffffffffffffffffffffffff"
 """A key that PagerDuty does not know; every other one of 32 characters is somebody's."""
 TOKEN = "webhook-token"
-ENQUEUE, WEBHOOK = "/v2/enqueue", "/webhook"
+ENQUEUE, WEBHOOK, APPRISE = "/v2/enqueue", "/webhook", "/apprise/"
+APPRISE_SECRET = "apprise-path-secret"
+"""What follows in the only address that takes Apprise's notifications."""
 SEVERITIES = {"critical", "error", "warning", "info"}
 THROTTLED = {
     "status": "throttle exceeded",
@@ -61,6 +67,18 @@ class Pager:
     """In the order in which they were opened."""
     posts: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     """Bodies that the webhook took."""
+    opsgenie: Opsgenie = dataclasses.field(default_factory=Opsgenie)
+    slack: Channel = dataclasses.field(default_factory=Channel)
+    apprise: str = ""
+    """Address for Apprise's `json://`, without its protocol."""
+    notified: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    """What Apprise has posted."""
+    retry_after: str = ""
+    """What an answer 429 says in `Retry-After`."""
+    silence: float = 0.0
+    """Seconds before an answer."""
+    repeats: bool = False
+    """Whether it answers with what it was sent, when it was told to fail."""
     refused: list[int] = dataclasses.field(default_factory=list)
     """Status of every request that was not taken."""
     log: pathlib.Path | None = None
@@ -76,7 +94,7 @@ class Pager:
         """Answer the next requests with these statuses, whatever is in them."""
         self._next.extend(statuses)
 
-    def take(self, path: str, authorization: str, content: bytes) -> tuple[int, dict[str, Any]]:
+    def take(self, path: str, authorization: str, content: bytes) -> tuple[int, dict[str, Any] | str]:
         """Take one request; return status and body of the answer."""
         with self._lock:
             status, answer = self._judge(path, authorization, content)
@@ -88,11 +106,22 @@ class Pager:
                     file.write(json.dumps({"at": time.time(), "path": path, "status": status, "event": event}) + "\n")
             return status, answer
 
-    def _judge(self, path: str, authorization: str, content: bytes) -> tuple[int, dict[str, Any]]:
+    def _judge(self, path: str, authorization: str, content: bytes) -> tuple[int, dict[str, Any] | str]:
         if self._next:
             status = self._next.popleft()
+            if self.repeats:
+                return status, f"{path} {authorization} {content.decode()}"
             return status, THROTTLED if status == 429 else {"status": "error", "message": "told to fail"}
         event = _parse(content)
+        if path.startswith(ALERTS):
+            return self.opsgenie.take(path, authorization, event)
+        if path.startswith(SERVICES):
+            return self.slack.take(path, event)
+        if path.startswith(APPRISE):
+            if path != APPRISE + APPRISE_SECRET:
+                return 403, {"message": f"unknown address {path}"}
+            self.notified.append(event)
+            return 200, {}
         if path == WEBHOOK:
             if authorization not in {"", f"Bearer {TOKEN}"}:
                 return 401, {"message": "wrong token"}
@@ -148,10 +177,13 @@ def serve(pager: Pager, port: int = 0) -> http.server.ThreadingHTTPServer:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            time.sleep(pager.silence)
             status, answer = pager.take(self.path, self.headers.get("Authorization", ""), content)
-            body = json.dumps(answer).encode()
+            body = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "text/html" if isinstance(answer, str) else "application/json")
+            if status == 429 and pager.retry_after:
+                self.send_header("Retry-After", pager.retry_after)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -162,6 +194,8 @@ def serve(pager: Pager, port: int = 0) -> http.server.ThreadingHTTPServer:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
     base = f"http://127.0.0.1:{server.server_port}"
     pager.url, pager.webhook = base + ENQUEUE, base + WEBHOOK
+    pager.opsgenie.url, pager.slack.url = base, base + SERVICES.rstrip("/")
+    pager.apprise = f"127.0.0.1:{server.server_port}{APPRISE}{APPRISE_SECRET}"
     return server
 
 
