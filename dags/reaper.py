@@ -18,11 +18,12 @@ from __future__ import annotations
 from airflow.sdk import DAG
 
 from include.proven.fleet import load
+from include.proven.fleet.pages import FLEET
 from proven_airflow import house_rules, identity, reaper_steps
 from proven_airflow.notifiers.pager import Pager
 
-FLEET = load.load()
-FAILED = Pager(kind="reaper-failed", database=identity.first_database(FLEET))
+load.load()
+FAILED = Pager(kind="reaper-failed", database=FLEET)
 
 with DAG(
     dag_id=identity.REAPER,

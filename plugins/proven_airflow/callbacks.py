@@ -7,12 +7,14 @@ DAG-level callbacks run in the dag-processor.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from typing import Any
 
 from include.proven import completing, copies, ids
 from include.proven.drill import Drill
 from include.proven.errors import ProvenError
+from include.proven.fleet.pages import Severity
 from include.proven.installation import Installation
 from include.proven.pages.page import Page, describe
 from include.proven.proof.verdict import Verdict
@@ -59,9 +61,12 @@ class DrillPager(Pager):
         """Return what to tell."""
         drill, verdict = _drill_and_verdict(installation, context)
         if verdict is None:
-            return compose(context, installation, self.kind, drill.database, describe_failure(context))
-        said = describe(None, f"{verdict.recovery_point} is {verdict.outcome}: {verdict.reason}") | {"hint": verdict.hint}
-        return compose(context, installation, f"drill-{verdict.outcome}", drill.database, said)
+            kind, said = self.kind, describe_failure(context)
+        else:
+            kind = f"drill-{verdict.outcome}"
+            said = describe(None, f"{verdict.recovery_point} is {verdict.outcome}: {verdict.reason}") | {"hint": verdict.hint}
+        page = compose(context, installation, kind, drill.database, said)
+        return dataclasses.replace(page, severity=_severity(installation, drill)) if kind == self.kind else page
 
 
 class SandboxPager(Pager):
@@ -95,6 +100,18 @@ def _missing_copies(context: Any, installation: Installation) -> ProvenError | N
     lacking = found.lacking()
     stands = any(ids.belongs_to(point, identity.run_name(context)) for point in found.held)
     return completing.incomplete(found, lacking, found.silent) if stands and (lacking or found.silent) else None
+
+
+def _severity(installation: Installation, drill: Drill) -> Severity | None:
+    """Return how urgent it is that a drill could not be tried: the first time a warning, then as the kind says.
+
+    A cloud that has no room today has some tomorrow; who is woken for that stops reading.
+    """
+    try:
+        return None if aftermath.is_again_unproven(installation, drill) else "warning"
+    except ProvenError as error:
+        log.warning("whether the drill before %s was proven can't be seen: %s", drill.id, error.what)
+        return None
 
 
 def _drill_and_verdict(installation: Installation, context: Any) -> tuple[Drill, Verdict | None]:

@@ -12,9 +12,13 @@ from include.proven.drill import Drill
 from include.proven.fleet import model
 from include.proven.fleet.databases import Database
 
+ACKNOWLEDGE = "acknowledge"
+DIGEST = "digest"
 FIRE_DRILL = "fire_drill"
+PAGE_TEST = "page_test"
 REAPER = "reaper"
 SABOTAGE = "sabotage"
+WATCH = "watch"
 RECOVERY_POINT = ids.RECOVERY_POINT.pattern
 """What the id of a recovery point looks like."""
 OWN_SANDBOX = "the database's own"
@@ -42,11 +46,6 @@ def wanted(fleet: model.Fleet, process: str) -> Iterator[tuple[str, Database]]:
     for name in sorted(fleet.databases):
         if only is None or only == f"{process}__{name}":
             yield name, fleet.databases[name]
-
-
-def first_database(fleet: model.Fleet) -> str:
-    """Return the database whose contacts hear of what belongs to the whole fleet: the first by name."""
-    return min(fleet.databases)
 
 
 def asset(fleet: model.Fleet, database: str) -> Asset:

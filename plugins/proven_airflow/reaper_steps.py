@@ -7,6 +7,7 @@ import logging
 from airflow.sdk import get_current_context, task
 
 from include.proven import progress, reaper_pages, reaping
+from include.proven.fleet.pages import FLEET
 from include.proven.pages import delivery
 from include.proven.pages.ledger import StoreLedger
 from include.proven.pages.page import run_url
@@ -27,8 +28,7 @@ def reap() -> None:
     reaped = reaping.reap(installation, reaper_pages.Pager(identity.run_name(context), run, base))
     _log(reaped)
     reaped.require()
-    first = identity.first_database(installation.fleet)
-    delivery.resolve(installation.fleet, first, ["reaper-failed"], StoreLedger(installation))
+    delivery.resolve(installation.fleet, FLEET, ["reaper-failed"], StoreLedger(installation))
 
 
 def _log(reaped: Reaped) -> None:

@@ -6,10 +6,12 @@ was killed, and the second one of a run stays silent.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
 
+from include.proven.fleet.pages import FLEET
 from include.proven.installation import Installation
 from include.proven.pages import delivery
 from include.proven.pages.kinds import find_kind
@@ -25,21 +27,26 @@ if TYPE_CHECKING:
 class Pager(BaseNotifier):
     """Pages about one kind of failure. Subclasses that must look before they speak override `page_for`."""
 
-    def __init__(self, *, kind: str, database: str = "") -> None:
-        """Take the kind of page and the database; without one, it is that of the run (`identity.database_of`)."""
+    def __init__(self, *, kind: str, database: str = "", thing: str = "") -> None:
+        """Take the kind of page, the database or `FLEET` (without one, it is that of the run) and what of it (`Page.thing`)."""
         super().__init__()
         self.kind = find_kind(kind).name
         self.database = database
+        self.thing = thing
 
     def notify(self, context: Context) -> None:
         """Send the page of a failed task or run. Raise PageError if a route did not take it."""
         installation = opening.open_installation()
         page = self.page_for(context, installation)
-        sent = delivery.send(installation.fleet, page, StoreLedger(installation))
+        sent = self.send(installation, page)
         told = f"told {', '.join(sent.routes)}" if sent.routes else "this run had told it before"
         self.log.info("page %s: %s", page.dedup_key, told)
         if sent.ledger_fault:
             self.log.warning("page %s: the ledger could not be used: %s", page.dedup_key, sent.ledger_fault)
+
+    def send(self, installation: Installation, page: Page) -> delivery.Sent:
+        """Send the page to whom it concerns. Raise PageError if a route did not take it."""
+        return delivery.send(installation.fleet, page, StoreLedger(installation))
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
         """Render nothing: there are no template fields.
@@ -50,9 +57,9 @@ class Pager(BaseNotifier):
 
     def page_for(self, context: Context, installation: Installation) -> Page:
         """Given a callback's context, return what to tell."""
-        return compose(
-            context, installation, self.kind, self.database or identity.database_of(context), describe_failure(context)
-        )
+        database = self.database or identity.database_of(context)
+        page = compose(context, installation, self.kind, database, describe_failure(context))
+        return dataclasses.replace(page, thing=self.thing)
 
 
 def compose(context: Context, installation: Installation, kind: str, database: str, said: dict[str, str]) -> Page:
@@ -63,7 +70,7 @@ def compose(context: Context, installation: Installation, kind: str, database: s
         kind=kind,
         database=database,
         run_id=identity.run_name(context),
-        owner=installation.database(database).owner,
+        owner="" if database == FLEET else installation.database(database).owner,
         run_url=run_url(pages, dag, run, base),
         runbook_url=runbook_url(pages, kind, base),
         summary=said["summary"],
