@@ -20,7 +20,7 @@ from typing import Any
 from airflow.sdk import DAG
 
 from include.proven.fleet import load
-from proven_airflow import backup_steps, callbacks, house_rules, identity
+from proven_airflow import backup_steps, callbacks, deadlines, house_rules, identity
 
 FLEET = load.load()
 
@@ -31,6 +31,7 @@ for name, database in identity.wanted(FLEET, "backup"):
         doc_md=__doc__,
         tags=["proven", "backup", name],
         on_failure_callback=callbacks.BACKUP_FAILED,
+        deadline=deadlines.of_backup(FLEET, name, database),
         **house_rules.dag_arguments(database.owner),
     ):
         recovery_point: Any = backup_steps.choose_id().as_setup()

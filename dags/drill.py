@@ -22,7 +22,7 @@ from airflow.sdk import DAG
 
 from include.proven import pools
 from include.proven.fleet import load
-from proven_airflow import callbacks, drill_steps, house_rules, identity
+from proven_airflow import callbacks, deadlines, drill_steps, house_rules, identity
 
 FLEET = load.load()
 
@@ -33,6 +33,7 @@ for name, database in identity.wanted(FLEET, "drill"):
         doc_md=__doc__,
         tags=["proven", "drill", name],
         on_failure_callback=[callbacks.DRILL_FAILED, callbacks.SANDBOX_LEFT],
+        deadline=deadlines.of_drill(FLEET, name, database),
         **house_rules.dag_arguments(database.owner),
     ):
         drill_steps.wire_drill(database.drill_time_limit, pools.name_of(database.sandbox))

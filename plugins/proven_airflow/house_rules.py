@@ -17,6 +17,9 @@ COPY_RETRIES: dict[str, Any] = {"retries": 3, "retry_exponential_backoff": 2.0}
 The first is Airflow's `[core] default_task_retry_delay`, and how much is added to each follows from the run.
 """
 
+COPY_RETRIES_TAKE = datetime.timedelta(minutes=70)
+"""All of those waits, at the most."""
+
 
 def dag_arguments(owner: str) -> dict[str, Any]:
     """Return the arguments that all DAGs share.
