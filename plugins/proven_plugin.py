@@ -1,4 +1,4 @@
-"""What Airflow's plugin loader loads: the runbooks in the UI, and the keeper of pools.
+"""What Airflow's plugin loader loads: the runbooks in the UI, the keeper of pools, and who tells of broken DAG files.
 
 Every process of Airflow loads it, every task included, so it imports the web pages only when one is asked for: they bring
 the whole of Airflow's API server with them (1.3 s).
@@ -9,7 +9,7 @@ from __future__ import annotations
 from airflow.plugins_manager import AirflowPlugin
 from starlette.types import Receive, Scope, Send
 
-from proven_airflow import addresses, pool_keeper
+from proven_airflow import addresses, import_errors, pool_keeper
 
 PREFIX = "/proven"
 
@@ -22,10 +22,10 @@ async def serve_web(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class ProvenPlugin(AirflowPlugin):
-    """Proven in Airflow's web server and scheduler."""
+    """Proven in Airflow's web server, scheduler and DAG processor."""
 
     name = "proven"
-    listeners = [pool_keeper]
+    listeners = [pool_keeper, import_errors]
     fastapi_apps = [{"app": serve_web, "url_prefix": PREFIX, "name": "Proven"}]
     external_views = [
         {

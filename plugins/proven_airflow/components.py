@@ -63,14 +63,18 @@ def _dead() -> dict[str, str]:
 
 def _health() -> dict[str, Any]:
     """Return what Airflow's health check says. Nobody need be logged in for it."""
+    health: dict[str, Any] = ask_api("/api/v2/monitor/health", "its health")
+    return health
+
+
+def ask_api(path: str, what: str) -> Any:
+    """Return the JSON that Airflow's API serves at a path to whoever asks. Raise ToolError, naming `what`, if it does not."""
     # where tasks reach the API; [api] base_url is where people do
     api = str(conf.get("core", "execution_api_server_url", fallback="") or addresses.base_url())
-    url = api.rstrip("/").removesuffix("/execution") + "/api/v2/monitor/health"
+    url = api.rstrip("/").removesuffix("/execution") + path
     authorities = conf.get("api", "ssl_cert", fallback=None)
     verify = ssl.create_default_context(cafile=authorities) if authorities else True
     try:
-        answer = httpx.get(url, timeout=TIMEOUT_SECONDS, verify=verify).raise_for_status()
-        health: dict[str, Any] = answer.json()
+        return httpx.get(url, timeout=TIMEOUT_SECONDS, verify=verify).raise_for_status().json()
     except (httpx.HTTPError, ValueError) as error:
-        raise ToolError(f"airflow: its health can't be asked: {type(error).__name__}", detail=str(error)) from None
-    return health
+        raise ToolError(f"airflow: {what} can't be asked: {type(error).__name__}", detail=str(error)) from None

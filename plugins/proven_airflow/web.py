@@ -1,6 +1,7 @@
 """The pages that the plugin adds to Airflow's web server.
 
-The runbooks, for whoever is logged in; and the report of each drill, for those who may read what its DAG's tasks leave.
+The runbooks, for whoever is logged in; the report of each drill, for those who may read what its DAG's tasks leave; and, for
+the watch's task, which DAG files can't be loaded.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import pydantic
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from airflow.models.errors import ParseImportError
 from airflow.models.xcom import XComModel
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from sqlalchemy import select
 
 from include.proven.pages.kinds import KINDS
 from include.proven.reports import html
 from include.proven.reports.documents import DrillDocument
-from proven_airflow import addresses, reporting, runbooks
+from proven_airflow import addresses, identity, reporting, runbooks
 
 HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"}
 
@@ -39,7 +42,14 @@ def show_runbook(kind: str, _user: GetUserDep) -> HTMLResponse:
     """Show the runbook of one kind of page."""
     if kind not in KINDS:
         raise HTTPException(404, f"No runbook {kind!r}.")
-    return _render("runbook.html", kind=KINDS[kind], body=runbooks.render(kind))
+    form = f"{addresses.base_path()}/dags/{identity.ACKNOWLEDGE}"
+    return _render("runbook.html", kind=KINDS[kind], body=runbooks.render(kind), acknowledge=form)
+
+
+@app.get("/import-errors")
+def list_import_errors(session: SessionDep) -> list[str]:
+    """Return the DAG files that can't be loaded: their names only, for the watch's task, which asks without a login."""
+    return sorted(filter(None, session.scalars(select(ParseImportError.filename).distinct())))
 
 
 @app.get(
