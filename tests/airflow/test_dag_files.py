@@ -15,7 +15,9 @@ DAGS = pathlib.Path(__file__).parents[2] / "dags"
 DATABASES = ("shop", "ods", "ods_easy")
 SEVERAL = "ods_easy"
 """The database with several stores."""
-OF_THE_FLEET = {"fire_drill", "reaper", "sabotage"}
+OF_THE_FLEET = {"acknowledge", "digest", "fire_drill", "page_test", "reaper", "sabotage", "watch"}
+BY_HAND = {"acknowledge"}
+"""Whoever triggers it sees what becomes of it."""
 EVERY_DAG = {*OF_THE_FLEET, *(f"backup__{name}" for name in DATABASES), *(f"drill__{name}" for name in DATABASES)}
 
 
@@ -39,7 +41,14 @@ def write_fleet(folder: pathlib.Path) -> dict[str, object]:
         "gnupg": {"home": str(folder), "recipients": ["a@proven.invalid"], "signer": "a@proven.invalid"},
         "stores": {"swift": store, "far": store},
         "sandboxes": {"local": {"kind": "local"}, "roomy": {"kind": "local", "directory": str(folder / "roomy")}},
-        "pages": {"routes": {"oncall": {"kind": "pagerduty", "connection": "nowhere"}}},
+        "pages": {
+            "routes": {
+                "oncall": {"kind": "pagerduty", "connection": "nowhere"},
+                "team": {"kind": "slack", "connection": "nowhere"},
+            },
+            "digest": {"contacts": ["team"]},
+            "test_page": {"schedule": "0 9 15 * *"},
+        },
         "databases": {
             "shop": database,
             "ods": {**database, "schedule": None},
@@ -82,11 +91,35 @@ def test_schedules_come_from_the_fleet(bag: DagBag) -> None:
     assert bag.dags["fire_drill"].schedule is None
     assert bag.dags["reaper"].schedule == "@hourly"
     assert bag.dags["sabotage"].schedule == "@monthly"
+    assert bag.dags["watch"].schedule == "*/5 * * * *"
+    assert bag.dags["acknowledge"].schedule is None
+    assert bag.dags["page_test"].schedule == "0 9 15 * *"
+    assert bag.dags["digest"].schedule == "0 8 * * 1"
     for name in DATABASES:
         (asset,) = bag.dags[f"drill__{name}"].schedule
         assert asset == bag.dags[f"backup__{name}"].get_task("back_up").outlets[0]
         assert isinstance(asset, Asset)
         assert asset.uri == f"proven://swift/{name}"
+
+
+def test_without_contacts_there_is_no_digest(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = write_fleet(tmp_path)
+    del fleet["pages"]["digest"]  # type: ignore[attr-defined]
+    fleet["pages"]["test_page"] = {"schedule": None}  # type: ignore[index]
+    bag = load_bag(fleet, tmp_path, monkeypatch)
+    assert set(bag.dags) == EVERY_DAG - {"digest"}
+    assert bag.dags["page_test"].schedule is None
+
+
+def test_a_run_that_takes_too_long_is_noticed(bag: DagBag) -> None:
+    hour = datetime.timedelta(hours=1)
+    spread = bag.dags["backup__shop"].deadline[0].interval - 3.5 * hour
+    assert datetime.timedelta() <= spread < hour
+    limits = {dag_id: dag.deadline[0].interval - spread for dag_id, dag in bag.dags.items() if dag.deadline}
+    drills = {f"drill__{name}": 3 * 5 * hour + hour for name in DATABASES}
+    copies = 4 * 3 * hour + datetime.timedelta(minutes=70)
+    backups = {"backup__shop": 3.5 * hour, "backup__ods": 3.5 * hour, f"backup__{SEVERAL}": 3.5 * hour + copies}
+    assert limits == drills | backups
 
 
 def test_rules_of_every_dag(dag: DAG) -> None:
@@ -97,7 +130,7 @@ def test_rules_of_every_dag(dag: DAG) -> None:
     assert dag.catchup is False
     assert dag.max_active_runs == 1
     assert dag.dagrun_timeout is None, "it would skip the teardowns"
-    assert dag.on_failure_callback
+    assert bool(dag.on_failure_callback) == (dag.dag_id not in BY_HAND)
     assert DagSerialization.serialize_dag(dag)
 
 
@@ -125,7 +158,8 @@ def test_the_fleets_time_limits_are_kept(bag: DagBag) -> None:
 
 def test_the_task_that_knows_the_error_pages_too(bag: DagBag) -> None:
     told = {task.task_id for dag in bag.dags.values() for task in dag.tasks if task.on_failure_callback}
-    assert told == {"back_up", "complete_copies", "choose", "verdict", "destroy", "reap", "sabotage"}
+    about_pages = {"digest", "test_page", "watch"}
+    assert told == {"back_up", "complete_copies", "choose", "verdict", "destroy", "reap", "sabotage", *about_pages}
 
 
 def test_a_drill_is_built_in_the_pool_of_its_sandbox(bag: DagBag) -> None:
@@ -136,7 +170,7 @@ def test_a_drill_is_built_in_the_pool_of_its_sandbox(bag: DagBag) -> None:
 
 
 def test_what_was_begun_is_cleared_away_and_decides_the_runs_colour(dag: DAG) -> None:
-    if dag.dag_id in ("reaper", "sabotage"):
+    if dag.dag_id in OF_THE_FLEET - {"fire_drill"}:
         assert len(dag.task_ids) == 1, "it begins nothing that another task would have to end"
         return
     (teardown,) = (task for task in dag.tasks if task.is_teardown)
@@ -182,13 +216,7 @@ def test_a_bad_fleet_file_is_one_clear_import_error_for_each_dag_file(
     fleet["databases"]["ods"]["stores"] = ["swfit"]  # type: ignore[index]
     bag = load_bag(fleet, tmp_path, monkeypatch)
     assert not bag.dags, "no DAG of a faulty fleet may run"
-    assert {pathlib.Path(file).name for file in bag.import_errors} == {
-        "backup.py",
-        "drill.py",
-        "fire_drill.py",
-        "reaper.py",
-        "sabotage.py",
-    }
+    assert {pathlib.Path(file).name for file in bag.import_errors} == {file.name for file in DAGS.glob("*.py")}
     for text in bag.import_errors.values():
         assert "2 faults" in text
         assert "databases.shop.engine" in text

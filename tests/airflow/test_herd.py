@@ -51,7 +51,8 @@ def house(
         watchman = Watchman(airflow)
         stack.callback(watchman.stop)
         house = House(airflow, files, mariadb_source, swift, pager, watchman)
-        wait_for(lambda: len(house.call("GET", "/api/v2/dags")["dags"]) >= 2 * len(DATABASES) + 3, "the DAGs")
+        wait_for(lambda: len(house.call("GET", "/api/v2/dags")["dags"]) >= 2 * len(DATABASES) + 6, "the DAGs")
+        house.pause("watch")
         yield house
 
 
