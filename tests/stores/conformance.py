@@ -237,6 +237,16 @@ class ListingPromises:
         assert list(bed.store.list_objects("nothing/here")) == []
         assert bed.store.list_folders("nothing/here") == []
 
+    def test_listing_goes_backwards_too(self, bed: StoreBed) -> None:
+        keys = sorted(f"shop/{name}" for name in ("a/dump", "a-b/dump", "a.json", "b/c/dump", "pages/x", *map(str, range(30))))
+        for key in [*keys, "shop_2/a/dump"]:
+            bed.store.put_record(key, b"{}")
+        assert [stored.key for stored in bed.store.list_backwards("shop", "shop0")] == keys[::-1]
+        before = [stored.key for stored in bed.store.list_backwards("shop", "shop/b/c/dump")]
+        assert before == [key for key in keys[::-1] if key < "shop/b/c/dump"]
+        assert next(iter(bed.store.list_backwards("shop", "shop/a/e"))) == StoredObject("shop/a/dump", 2)
+        assert list(bed.store.list_backwards("nothing", "nothing0")) == []
+
     @pytest.mark.parametrize("folder", ["", "/"])
     def test_whole_store_is_never_deleted(self, bed: StoreBed, folder: str) -> None:
         bed.store.put_record("shop/x/manifest.json", b"{}")
@@ -266,6 +276,12 @@ class ReachPromises:
         before = bed.everything()
         bed.store.check()
         assert bed.everything() == before
+
+    def test_clock_and_rooms_are_told_and_leave_nothing(self, bed: StoreBed) -> None:
+        bed.store.check()
+        assert is_now(bed.store.clock())
+        assert all(0 <= room.used <= room.capacity and room.limit for room in bed.store.rooms())
+        assert bed.everything() == []
 
     def test_wrong_credentials_are_named(self, bed: StoreBed) -> None:
         require(bed, "credentials")

@@ -50,10 +50,13 @@ class Drills(RecoveryPoints):
         """Return a verdict with its exact bytes and their signature. Raise IntegrityError as `manifest` does."""
         key = f"{_drill_folder(database, recovery_point, drill)}.json"
         content, signature = self._read(key)
+        return SignedVerdict(self._as_verdict(key, content, database, recovery_point, drill), content, signature)
+
+    def _as_verdict(self, key: str, content: bytes, database: str, recovery_point: str, drill: str) -> Verdict:
         verdict = parse(key, content, Verdict)
         for seen, wanted in ((verdict.database, database), (verdict.recovery_point, recovery_point), (verdict.drill, drill)):
             require_same(key, seen, wanted)
-        return SignedVerdict(verdict, content, signature)
+        return verdict
 
     def verdicts(self, database: str, recovery_point: str) -> list[Verdict]:
         """Return the verdicts on a recovery point, oldest drill first. Raise IntegrityError as `manifest` does."""

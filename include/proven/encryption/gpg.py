@@ -48,11 +48,18 @@ class Gpg:
     passphrase_file: Path | None = None
     program: str = "gpg"
 
-    def run(self, *arguments: str, content: bytes = b"", private: bool = False, extra: bytes | None = None) -> Outcome:
+    def run(
+        self,
+        *arguments: str,
+        content: bytes = b"",
+        private: bool = False,
+        extra: bytes | None = None,
+        files: Sequence[bytes] = (),
+    ) -> Outcome:
         """Given arguments and what gpg reads on stdin, run it and return what it said, whatever its exit status.
 
-        `private` gives it the passphrase; `extra` is a second input, written `{extra}` among the arguments. Raise
-        EncryptionError if gpg or its agent can't run at all.
+        `private` gives it the passphrase; `extra` is a second input, written `{extra}` among the arguments; `files` are inputs
+        that are named after the arguments. Raise EncryptionError if gpg or its agent can't run at all.
         """
         self._require_home()
         descriptors: list[int] = []
@@ -65,7 +72,8 @@ class Gpg:
             if extra is not None:
                 name = f"-&{_in_memory(extra, descriptors)}"
                 arguments = tuple(argument.replace("{extra}", name) for argument in arguments)
-            done = _start([*argv, *arguments], content, descriptors)
+            named = [f"-&{_in_memory(file, descriptors)}" for file in files]
+            done = _start([*argv, *arguments, *named], content, descriptors)
             os.lseek(status, 0, os.SEEK_SET)
             with os.fdopen(os.dup(status), "rb") as lines:
                 return Outcome(done.returncode, done.stdout, _parse_status(lines.read()), _public(done.stderr))

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import datetime
 import functools
+import secrets
+from collections.abc import Callable, Sequence
 
 from include.proven import errors
-from include.proven.encryption import gpg, public_keys
+from include.proven.encryption import gpg, inline, public_keys
 from include.proven.encryption.public_keys import PublicKey
 from include.proven.fleet import model
 
@@ -66,11 +68,37 @@ class Keyring:
         Raise IntegrityError unless it is one good signature by exactly the fleet's signer. A key that has expired since may
         have signed: what it vouched for in its time stays readable. Raise EncryptionError if its public key is not here.
         """
-        key = self._signer
+        self._require_trusted_signer()
+        return self._judge(self._gpg.run("--verify", "--", "{extra}", "-", content=content, extra=signature))
+
+    def verify_all(self, signed: Sequence[tuple[bytes, bytes]]) -> list[errors.IntegrityError | None]:
+        """Given contents, each with its detached signature, return for each why it can't be trusted, or None if it can.
+
+        They are judged as `verify` judges them, but many by one run of gpg. Raise EncryptionError as `verify` does.
+        """
+        self._require_trusted_signer()
+        messages = {number: message for number, pair in enumerate(signed) if (message := inline.as_message(*pair))}
+        exported = self._gpg.run("--export", self._signer.fingerprint).output
+        said = dict(zip(messages, inline.verify(list(messages.values()), exported), strict=True))
+        return [self._fault(said.get(number), pair) for number, pair in enumerate(signed)]
+
+    def _fault(self, outcome: gpg.Outcome | None, pair: tuple[bytes, bytes]) -> errors.IntegrityError | None:
+        try:
+            if outcome is None:
+                self.verify(*pair)
+            else:
+                self._judge(outcome)
+        except errors.IntegrityError as error:
+            return error
+        return None
+
+    def _require_trusted_signer(self) -> None:
         # gpg does not say whether it trusts a key that has expired; one of our own it does.
-        if not public_keys.is_fingerprint(self._config.signer) and key.owner_trust != "u":
-            public_keys.require_trusted(key, self._config.signer, "signer")
-        done = self._gpg.run("--verify", "--", "{extra}", "-", content=content, extra=signature)
+        if not public_keys.is_fingerprint(self._config.signer) and self._signer.owner_trust != "u":
+            public_keys.require_trusted(self._signer, self._config.signer, "signer")
+
+    def _judge(self, done: gpg.Outcome) -> str:
+        key = self._signer
         if len(done.lines("NEWSIG")) != 1:
             raise errors.IntegrityError("it does not carry exactly one signature", detail=done.stderr)
         valid = done.lines("VALIDSIG")
@@ -92,24 +120,73 @@ class Keyring:
         done = self._gpg.run("--show-session-key", "--output", "/dev/null", "--decrypt", content=first_bytes, private=True)
         if found := done.lines("SESSION_KEY"):
             return found[0][0]
-        encrypted_to = [line[0] for line in done.lines("ENC_TO")]
-        if not encrypted_to:
+        if not done.lines("ENC_TO"):
             raise errors.IntegrityError("the artifact does not begin as an OpenPGP message", detail=done.stderr)
-        names = ", ".join(encrypted_to)
-        if len(done.lines("NO_SECKEY")) == len(encrypted_to):
-            raise errors.EncryptionError(
-                f"gnupg: no private key in {self._config.home} opens the artifact, which is encrypted to {names}",
-                hint="Import the private key of one of its recipients, or restore where that key is.",
-            )
-        raise self._cannot_use(done, f"can't open the artifact, which is encrypted to {names}")
+        raise self._cannot_open(done, "the artifact")
 
-    def expiry(self) -> tuple[datetime.datetime, PublicKey] | None:
-        """Return when the first of the fleet's keys stops working, and which; None if all of them last for good."""
+    def faults(self) -> dict[str, errors.ProvenError]:
+        """Try all that backups and drills ask of the keys; return why something can't be done, by what it is about.
+
+        That is a recipient (as the fleet file names it) that nothing can be encrypted to, `decryption` with a private key that
+        is here, or `signature`. Raise EncryptionError if the home can't be read at all.
+        """
         keys = self._list()
-        named = [(self._find(keys, wanted, "recipient"), "E") for wanted in self._config.recipients]
-        named.append((self._find(keys, self._config.signer, "signer"), "S"))
-        ends = [(end, key) for key, purpose in named if (end := key.works_until(purpose))]
-        return min(ends, key=lambda pair: pair[0], default=None)
+        usable: list[PublicKey] = []
+        found: dict[str, errors.ProvenError] = {}
+        for wanted in self._config.recipients:
+            try:
+                key = self._find(keys, wanted, "recipient")
+                public_keys.require_usable(key, wanted, "recipient", "E")
+            except errors.EncryptionError as error:
+                found[wanted] = error
+            else:
+                usable.append(key)
+        attempts: dict[str, Callable[[], None]] = {
+            "decryption": functools.partial(self._try_decryption, usable),
+            "signature": self._try_signature,
+        }
+        for name, attempt in attempts.items():
+            try:
+                attempt()
+            except (errors.EncryptionError, errors.IntegrityError) as error:
+                found[name] = error
+        return found
+
+    def ends(self) -> list[tuple[datetime.datetime, PublicKey]]:
+        """Return when each of the fleet's keys stops working, the soonest first. Those that last for good are not among them.
+
+        Nor are those that are not here: `faults` names them.
+        """
+        keys = self._list()
+        found: dict[str, tuple[datetime.datetime, PublicKey]] = {}
+        wanted = [(recipient, "recipient", "E") for recipient in self._config.recipients]
+        for name, role, purpose in [*wanted, (self._config.signer, "signer", "S")]:
+            try:
+                key = self._find(keys, name, role)
+            except errors.EncryptionError:
+                continue
+            if end := key.works_until(purpose):
+                found[key.fingerprint] = min(found.get(key.fingerprint, (end, key)), (end, key), key=lambda pair: pair[0])
+        return sorted(found.values(), key=lambda pair: pair[0])
+
+    def _try_decryption(self, recipients: list[PublicKey]) -> None:
+        """Encrypt a few bytes as a backup does, and decrypt them. Nothing is tried without any recipient."""
+        if not recipients:
+            return
+        content = secrets.token_bytes(16)
+        options = [option for key in recipients for option in ("--recipient", key.fingerprint)]
+        encrypted = self._gpg.run("--trust-model", "always", "-z", "0", *options, "--encrypt", content=content)
+        if encrypted.exit_status != 0 or not encrypted.output:
+            raise errors.EncryptionError("gnupg: can't encrypt to the recipients", detail=encrypted.stderr)
+        done = self._gpg.run("--decrypt", content=encrypted.output, private=True)
+        if done.exit_status != 0 or done.output != content:
+            raise self._cannot_open(done, "a trial message")
+
+    def _try_signature(self) -> None:
+        """Sign a few bytes as a manifest is signed, and verify them."""
+        self.check_signer()
+        content = secrets.token_bytes(16)
+        self.verify(content, self.sign(content))
 
     @functools.cached_property
     def _signer(self) -> PublicKey:
@@ -130,6 +207,16 @@ class Keyring:
         if done.exit_status != 0 or not done.output:
             raise errors.EncryptionError(f"gnupg: can't export the public key {fingerprint}", detail=done.stderr)
         return done.output.decode()
+
+    def _cannot_open(self, done: gpg.Outcome, what: str) -> errors.EncryptionError:
+        encrypted_to = [line[0] for line in done.lines("ENC_TO")]
+        names = ", ".join(encrypted_to)
+        if len(done.lines("NO_SECKEY")) == len(encrypted_to):
+            return errors.EncryptionError(
+                f"gnupg: no private key in {self._config.home} opens {what}, which is encrypted to {names}",
+                hint="Import the private key of one of its recipients, or restore where that key is.",
+            )
+        return self._cannot_use(done, f"can't open {what}, which is encrypted to {names}")
 
     def _cannot_use(self, done: gpg.Outcome, what: str) -> errors.EncryptionError:
         if any(word in done.stderr for word in ("Bad passphrase", "No passphrase given", "can't get input")):

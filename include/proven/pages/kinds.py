@@ -151,6 +151,13 @@ KINDS: dict[str, Kind] = {
             command="./proven reap --dry-run",
         ),
         Kind(
+            name="record-untrusted",
+            severity="critical",
+            title="a record can not be trusted",
+            risk="Somebody or a failing disk has changed what the store says: what else it says may be wrong, too.",
+            command="./proven list {database}",
+        ),
+        Kind(
             name="rto-missed",
             severity="error",
             title="a restore takes longer than promised",

@@ -77,6 +77,18 @@ class StoredObject:
     """When it was written, by the store's clock."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Room:
+    """How full something is that limits a store."""
+
+    limit: str
+    """What it is: `the disk`, `the quota of container proven_segments`."""
+    used: int
+    """Bytes, whoever wrote them."""
+    capacity: int
+    """Bytes."""
+
+
 class Store(Protocol):
     """Where artifacts live."""
 
@@ -85,6 +97,12 @@ class Store(Protocol):
 
     def check(self) -> None:
         """Prove that the store can be reached, written and read with these credentials. Raise StoreError if not."""
+
+    def rooms(self) -> list[Room]:
+        """Return how full each limit is that the store itself knows: its quotas, its disk. None of them: nothing is known."""
+
+    def clock(self) -> datetime.datetime:
+        """Return the time (UTC) by the store's own clock, as it was within this call; servers tell whole seconds."""
 
     def begin_upload(self, key: str) -> Upload:
         """Open an upload of an artifact. Raise StoreError if an object or an open upload of that key exists."""
@@ -138,6 +156,12 @@ class Store(Protocol):
         """Yield the objects below `folder` (whole path components: `ods` never yields `ods_easy/…`), sorted by key.
 
         `folder` "" is the whole store. Parts of uploads are not objects and do not show.
+        """
+
+    def list_backwards(self, folder: str, before: str) -> Iterator[StoredObject]:
+        """Yield the objects below `folder` whose keys sort before `before`, the last one first.
+
+        A store that can reads no further than it is asked: the newest of a thousand recovery points cost what those of ten do.
         """
 
     def list_folders(self, folder: str) -> list[str]:

@@ -23,7 +23,7 @@ from include.proven import errors
 from include.proven.fleet import model
 from include.proven.manifest import Part
 from include.proven.stores import disk
-from include.proven.stores.contract import OutgoingPart, SignedRequest, StoredObject, Upload, locate
+from include.proven.stores.contract import OutgoingPart, Room, SignedRequest, StoredObject, Upload, locate
 
 UPLOADS = ".uploads"
 NO_KEYS = frozenset({UPLOADS, "lost+found"})
@@ -56,6 +56,26 @@ class DirectoryStore:
                 raise errors.StoreError("directory: read back the probe: it is not what was written")
         finally:
             self.delete_folder(folder)
+
+    def rooms(self) -> list[Room]:
+        """Return how full the disk is, as `df` has it: what only root may fill is no room. A share may not tell."""
+        self._require_path()
+        with disk.translated("look for room"):
+            state = os.statvfs(self._path)
+        if not state.f_blocks:
+            return []
+        used = (state.f_blocks - state.f_bfree) * state.f_frsize
+        return [Room("the disk", used, used + state.f_bavail * state.f_frsize)]
+
+    def clock(self) -> datetime.datetime:
+        """Return when the disk's machine says that an empty file was made."""
+        probe = self._uploads / f".clock-{secrets.token_hex(8)}"
+        with disk.translated("ask for the time"):
+            try:
+                os.close(disk.with_folders(probe, self._path, lambda: disk.open_file(probe, new=True)))
+                return _modified_at(probe.stat())
+            finally:
+                disk.remove(probe, self._objects)
 
     def begin_upload(self, key: str) -> Upload:
         """Open an upload of an artifact. Raise StoreError if an object or an open upload of that key exists."""
@@ -151,6 +171,12 @@ class DirectoryStore:
             for key, state in self._walk(folder, self._objects):
                 yield StoredObject(key, state.st_size, _modified_at(state))
 
+    def list_backwards(self, folder: str, before: str) -> Iterator[StoredObject]:
+        """Yield the objects below `folder` whose keys sort before `before`, the last one first, no further than it is asked."""
+        with disk.translated("list objects"):
+            for key, state in self._walk(folder, self._objects, before):
+                yield StoredObject(key, state.st_size, _modified_at(state))
+
     def list_folders(self, folder: str) -> list[str]:
         """Return the names directly below `folder` that have objects below them, sorted, without slashes."""
         below = f"{folder.strip('/')}/" if folder.strip("/") else ""
@@ -221,12 +247,12 @@ class DirectoryStore:
             except disk.NOT_A_FILE as error:
                 raise KeyError(key) from error
 
-    def _walk(self, folder: str, top: pathlib.Path) -> Iterator[tuple[str, os.stat_result]]:
+    def _walk(self, folder: str, top: pathlib.Path, before: str = "") -> Iterator[tuple[str, os.stat_result]]:
         below = folder.strip("/")
         if below:
-            return disk.walk(self._place(below, top), f"{below}/")
+            return disk.walk(self._place(below, top), f"{below}/", before=before)
         self._require_path()
-        return disk.walk(top, skip=NO_KEYS)
+        return disk.walk(top, skip=NO_KEYS, before=before)
 
 
 def _range_of(part: OutgoingPart) -> dict[str, str]:

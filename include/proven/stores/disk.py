@@ -171,19 +171,24 @@ def _remove_empty(folder: pathlib.Path, top: pathlib.Path) -> None:
             folder = folder.parent
 
 
-def walk(folder: pathlib.Path, key: str = "", *, skip: frozenset[str] = frozenset()) -> Iterator[tuple[str, os.stat_result]]:
+def walk(
+    folder: pathlib.Path, key: str = "", *, skip: frozenset[str] = frozenset(), before: str = ""
+) -> Iterator[tuple[str, os.stat_result]]:
     """Yield key and state of every file below a folder, sorted by key. Links are not followed, and are no files.
 
-    `key` is put before the files' own; what has a name of `skip` directly in the folder does not show.
+    `key` is put before the files' own; what has a name of `skip` directly in the folder does not show. Given `before`, only
+    files whose keys sort before it, the last one first.
     """
     try:
         with os.scandir(folder) as found:
-            entries = sorted((entry for entry in found if entry.name not in skip), key=_place_in_order)
+            entries = sorted((entry for entry in found if entry.name not in skip), key=_place_in_order, reverse=bool(before))
     except (FileNotFoundError, NotADirectoryError):
         return
     for entry in entries:
+        if before and f"{key}{entry.name}" >= before:
+            continue
         if entry.is_dir(follow_symlinks=False):
-            yield from walk(pathlib.Path(entry.path), f"{key}{entry.name}/")
+            yield from walk(pathlib.Path(entry.path), f"{key}{entry.name}/", before=before)
         elif entry.is_file(follow_symlinks=False):
             with contextlib.suppress(FileNotFoundError):
                 yield f"{key}{entry.name}", entry.stat(follow_symlinks=False)

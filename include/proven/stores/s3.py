@@ -7,6 +7,7 @@ the upload is completed, which makes them one, or aborted.
 from __future__ import annotations
 
 import datetime
+import email.utils
 import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
@@ -18,11 +19,12 @@ from include.proven import connections, errors
 from include.proven.fleet import model
 from include.proven.manifest import Part
 from include.proven.stores import s3_client, s3_deletion, s3_errors, s3_multipart, s3_options, s3_signed
-from include.proven.stores.contract import OutgoingPart, SignedRequest, StoredObject, Upload, locate
+from include.proven.stores.contract import OutgoingPart, Room, SignedRequest, StoredObject, Upload, locate
 
 MISSING = frozenset({"404", "NoSuchKey"})
 EMPTY = "InvalidRange"
 """Of an empty object there is no first byte."""
+SKEWED = "RequestTimeTooSkewed"
 
 
 class S3Store:
@@ -65,6 +67,21 @@ class S3Store:
                 raise errors.StoreError("s3: read back the probe: it is not what was written")
         finally:
             self.delete_folder(folder)
+
+    def rooms(self) -> list[Room]:
+        """Return nothing: S3 has no limit that it would tell."""
+        return []
+
+    def clock(self) -> datetime.datetime:
+        """Return the time that an answer bears; one that refuses us because the clocks disagree has it too."""
+        with self._client.request("ask for the time") as s3:
+            try:
+                answer = s3.list_objects_v2(Bucket=self._client.bucket, Prefix=self._prefix, MaxKeys=1)
+            except botocore.exceptions.ClientError as error:
+                if s3_errors.code_of(error) != SKEWED:
+                    raise
+                answer = error.response
+            return email.utils.parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
     def begin_upload(self, key: str) -> Upload:
         """Open an upload of an artifact. Raise StoreError if an object or an open upload of that key exists."""
@@ -156,6 +173,10 @@ class S3Store:
         for page in self._client.pages("list objects", "list_objects_v2", Prefix=self._prefix + _below(folder)):
             for entry in page.get("Contents", []):
                 yield StoredObject(entry["Key"].removeprefix(self._prefix), entry["Size"], entry["LastModified"])
+
+    def list_backwards(self, folder: str, before: str) -> Iterator[StoredObject]:
+        """Yield the objects below `folder` whose keys sort before `before`, the last one first. S3 lists forwards only."""
+        yield from reversed([stored for stored in self.list_objects(folder) if stored.key < before])
 
     def list_folders(self, folder: str) -> list[str]:
         """Return the names directly below `folder` that have objects below them, sorted, without slashes."""

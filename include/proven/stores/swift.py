@@ -6,11 +6,13 @@ The parts of the artifact `<prefix>/<key>` are the objects `<prefix>/<key>/00000
 
 from __future__ import annotations
 
+import datetime
+import email.utils
 import hashlib
 import io
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import requests
 import swiftclient
@@ -20,12 +22,14 @@ from include.proven.fleet import model
 from include.proven.manifest import Part
 from include.proven.stores import static_large_object as slo
 from include.proven.stores import swift_client, tempurl
-from include.proven.stores.contract import OutgoingPart, SignedRequest, StoredObject, Upload, locate
+from include.proven.stores.contract import OutgoingPart, Room, SignedRequest, StoredObject, Upload, locate
 from include.proven.stores.swift_client import below, modified_at, none_if_missing
 from include.proven.stores.swift_segments import Segments
 
 EXPIRY_GRACE_SECONDS = 2 * 86400
 """Artifacts outlive their manifest by this: a recovery point stops to exist before it falls apart."""
+QUOTAS = {"account": ("x-account-quota-bytes", "x-account-meta-quota-bytes"), "container": ("x-container-meta-quota-bytes",)}
+"""Headers in which Swift says them; the account's has two names."""
 
 
 class SwiftStore:
@@ -63,6 +67,20 @@ class SwiftStore:
                 raise errors.StoreError("swift: read back the probe: it is not what was written")
         finally:
             self.delete_folder(folder)
+
+    def rooms(self) -> list[Room]:
+        """Return how full the quotas of the account and of both containers are."""
+        with self._client.request("read the account's quota") as swift:
+            rooms = _rooms("account", "the account", swift.head_account())
+        for container in (self._container, self._segments.container):
+            with self._client.request(f"read the quota of container {container}") as swift, none_if_missing():
+                rooms += _rooms("container", f"container {container}", swift.head_container(container))
+        return rooms
+
+    def clock(self) -> datetime.datetime:
+        """Return the time that the proxy's answer bears."""
+        with self._client.request("ask for the time") as swift:
+            return email.utils.parsedate_to_datetime(swift.head_account()["date"])
 
     def begin_upload(self, key: str) -> Upload:
         """Open an upload of an artifact. Raise StoreError if an object of that key, or a part of it, exists."""
@@ -189,6 +207,11 @@ class SwiftStore:
         for listed in self._client.list(self._container, self._prefix + below(folder)):
             yield StoredObject(listed["name"].removeprefix(self._prefix), listed["bytes"], modified_at(listed))
 
+    def list_backwards(self, folder: str, before: str) -> Iterator[StoredObject]:
+        """Yield the objects below `folder` whose keys sort before `before`, the last one first: few, then by larger pages."""
+        for listed in self._client.list_backwards(self._container, self._prefix + below(folder), self._prefix + before):
+            yield StoredObject(listed["name"].removeprefix(self._prefix), listed["bytes"], modified_at(listed))
+
     def list_folders(self, folder: str) -> list[str]:
         """Return the names directly below `folder` that have objects below them, sorted, without slashes."""
         prefix = self._prefix + below(folder)
@@ -239,6 +262,11 @@ class SwiftStore:
         with self._client.request(f"head object {key}") as swift, none_if_missing():
             return dict(swift.head_object(self._container, self._prefix + key))
         return None
+
+
+def _rooms(kind: str, what: str, headers: Mapping[str, str]) -> list[Room]:
+    quota = next((headers[name] for name in QUOTAS[kind] if headers.get(name)), None)
+    return [Room(f"the quota of {what}", int(headers[f"x-{kind}-bytes-used"]), int(quota))] if quota else []
 
 
 def _exists(key: str) -> errors.StoreError:

@@ -18,6 +18,10 @@ from include.proven.stores import swift_connection
 
 RETRIES = 4
 FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS = 0.5, 8
+FEW = 24
+"""Objects of the first page of a listing backwards: those of the newest two or three recovery points."""
+MANY = 1000
+"""Objects of each further page."""
 
 HINTS = {
     401: "The store does not accept these credentials: check host, login, password and project of connection {connection}.",
@@ -84,6 +88,17 @@ class SwiftClient:
                 return
             yield from page
             marker = page[-1].get("name") or page[-1]["subdir"]
+
+    def list_backwards(self, container: str, prefix: str, before: str) -> Iterator[Listed]:
+        """Yield the objects that a container has under a prefix, from the last one before a name to the first."""
+        marker, limit = before, FEW
+        while True:
+            with self.request(f"list container {container}") as swift:
+                _, page = swift.get_container(container, marker=marker, limit=limit, prefix=prefix, query_string="reverse=true")
+            if not page:
+                return
+            yield from page
+            marker, limit = page[-1]["name"], MANY
 
     def delete(self, container: str, name: str) -> None:
         """Delete an object. No error if there is none."""

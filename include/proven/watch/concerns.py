@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from include.proven.watch import recency
 from include.proven.watch.concern import Concern
 
-CONCERNS: tuple[Concern, ...] = ()
+CONCERNS: tuple[Concern, ...] = (recency.CONCERN,)
