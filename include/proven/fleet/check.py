@@ -14,6 +14,7 @@ from include.proven.fleet.faults import Fault, Path, dotted, in_order
 from include.proven.installation import Installation
 from include.proven.pages import delivery
 from include.proven.proof.user_checks import loading
+from include.proven.watch import heartbeats
 
 Trial = tuple[Path, Callable[[], object]]
 """A place in the fleet file, and what must not raise ProvenError."""
@@ -23,7 +24,7 @@ def check(path: pathlib.Path | None = None, *, live: bool = False) -> list[Fault
     """Return every fault of a fleet file (default: that of this installation) and of its databases' own checks, by line.
 
     With `live`, a file without faults is also tried: connections resolve, databases' hosts start an agent, keys encrypt and
-    sign, stores are written and read, routes of pages have a key that can be one. Nobody is paged.
+    sign, stores are written and read, routes of pages and heartbeats have a key that can be one. Nobody is paged.
     """
     path = path or load.default_path()
     reading = load.read(path)
@@ -57,6 +58,8 @@ def _trials(fleet: model.Fleet) -> Iterator[Trial]:
         yield ("stores", name), functools.partial(_try_store, installation, name)
     for name, route in fleet.pages.routes.items():
         yield ("pages", "routes", name), functools.partial(delivery.check_route, name, route)
+    for name in fleet.pages.heartbeats:
+        yield ("pages", "heartbeats", name), functools.partial(heartbeats.check, installation, name)
     for name, database in fleet.databases.items():
         yield ("databases", name, "connection"), functools.partial(connections.resolve, database.connection)
         if database.host:

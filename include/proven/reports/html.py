@@ -14,6 +14,7 @@ from include.proven.fleet import schedule
 from include.proven.progress import format_bytes, format_seconds
 from include.proven.proof.verdict import Check
 from include.proven.reports import commands, controls, differences, facts, measures
+from include.proven.reports.digests import Digest
 from include.proven.reports.documents import DrillDocument
 from include.proven.reports.periods import PeriodDocument
 from include.proven.reports.timeline import days
@@ -67,6 +68,11 @@ def render_period(document: PeriodDocument) -> str:
         requirements=controls.OF_A_PERIOD,
         not_answered=controls.not_answered(period=True),
     )
+
+
+def render_digest(digest: Digest) -> str:
+    """Return the digest of a period as an e-mail shows it."""
+    return _render("digest.html.j2", digest=digest)
 
 
 def _render(template: str, **values: object) -> str:
