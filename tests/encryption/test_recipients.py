@@ -138,21 +138,19 @@ def test_home_that_does_not_exist_is_named(gpg_home: DemoKeys) -> None:
     assert error.what == f"gnupg: the home directory {gpg_home.home}/nowhere does not exist"
 
 
-def test_first_key_to_expire_is_told(new_home: NewHome, keyring: Keyring) -> None:
-    assert keyring.expiry() is None
+def test_keys_that_expire_are_told_soonest_first(new_home: NewHome, keyring: Keyring) -> None:
+    assert keyring.ends() == []
     home = new_home()
-    home.new_key("Me <me@proven.invalid>", expires="2y")
+    me = home.new_key("Me <me@proven.invalid>", expires="2y")
     soon = home.new_key(ALICE, expires="10d")
-    found = home.keyring("alice@proven.invalid", signer="me@proven.invalid").expiry()
-    assert found is not None
-    assert found[1].fingerprint == soon
-    assert abs(found[0] - datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=10)) < datetime.timedelta(days=1)
+    found = home.keyring("alice@proven.invalid", signer="me@proven.invalid").ends()
+    assert [key.fingerprint for _, key in found] == [soon, me]
+    assert abs(found[0][0] - datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=10)) < datetime.timedelta(days=1)
 
 
 def test_expiry_of_the_only_encryption_subkey_counts(new_home: NewHome) -> None:
     home = new_home()
     fingerprint = home.new_key(ALICE, kind="ed25519", usage="sign")
     home.gpg("--passphrase", "", "--quick-add-key", fingerprint, "cv25519", "encr", "5d")
-    found = home.keyring("alice@proven.invalid").expiry()
-    assert found is not None
+    (found,) = home.keyring("alice@proven.invalid").ends()
     assert found[0] < datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=6)

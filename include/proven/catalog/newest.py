@@ -16,6 +16,7 @@ from typing import NamedTuple
 from include.proven import errors, ids
 from include.proven.catalog.drills import VERDICT, Drills
 from include.proven.catalog.records import Pool, map_at_once
+from include.proven.manifest import Stage
 from include.proven.proof.verdict import Verdict
 
 AHEAD = datetime.timedelta(minutes=10)
@@ -33,6 +34,10 @@ class Proof(NamedTuple):
     drill: str
     as_of: datetime.datetime
     """When its data was last known true; never after its id, whatever the source's clock said."""
+    rto_seconds: float | None
+    """How long build and restore took."""
+    recovery: list[Stage]
+    """What that time went to."""
 
 
 @dataclasses.dataclass
@@ -111,7 +116,8 @@ class NewestProofs(Drills):
                 newest.untrusted[candidate.key] = error.what
             else:
                 if verdict.outcome == "proven":
-                    newest.proof = Proof(candidate.recovery_point, candidate.drill, _as_of(verdict))
+                    measured = verdict.measured_rto_seconds, verdict.recovery
+                    newest.proof = Proof(candidate.recovery_point, candidate.drill, _as_of(verdict), *measured)
 
 
 def _take(count: int, walk: Iterator[_Candidate]) -> list[_Candidate]:

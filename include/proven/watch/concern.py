@@ -53,5 +53,7 @@ class Concern:
     look: Callable[[Installation, datetime.datetime], Iterable[Finding]]
     """Given the installation and the time (UTC), yield what is wrong. Raise ProvenError where it can't look."""
     needs: Needs = "stores"
+    thorough: bool = False
+    """It reads all that a store holds, and not only what is newest: `./proven watch` asks it with `--all`."""
     every: datetime.timedelta = datetime.timedelta(0)
     """How often at most the watchdog in Airflow asks it: what is dear is not asked each time. `./proven watch` asks all."""

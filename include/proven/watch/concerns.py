@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from include.proven.watch import recency
+from include.proven.watch import clocks, filling, keys, recency, trends, unlisted
 from include.proven.watch.concern import Concern
 
-CONCERNS: tuple[Concern, ...] = (recency.CONCERN,)
+CONCERNS: tuple[Concern, ...] = (
+    recency.CONCERN,
+    keys.CONCERN,
+    filling.CONCERN,
+    trends.CONCERN,
+    clocks.CONCERN,
+    unlisted.CONCERN,
+)

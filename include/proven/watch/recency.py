@@ -15,7 +15,7 @@ from include.proven.errors import ProvenError
 from include.proven.fleet import schedule
 from include.proven.installation import Installation
 from include.proven.progress import format_seconds
-from include.proven.watch import asking, newcomers, overview
+from include.proven.watch import asking, newcomers, overview, rto
 from include.proven.watch.concern import Concern, Finding
 from include.proven.watch.overview import Overview, State
 
@@ -36,6 +36,7 @@ def look(installation: Installation, now: datetime.datetime) -> Iterator[Finding
         yield from _find_untrusted(state)
         yield from _find_late(installation, state, met.get(state.database), now)
         yield from _find_old(installation, found, state, met.get(state.database), now)
+        yield from rto.find(installation, state)
     asking.require("recency", found.stores)
     if faults:
         raise faults[0]
@@ -113,4 +114,4 @@ def _describe_silence(state: State) -> str:
     return "\n".join(f"store {store} gives no answer: {error.what}" for store, error in state.silent.items())
 
 
-CONCERN = Concern("recency", (LATE, OLD, UNTRUSTED), look)
+CONCERN = Concern("recency", (LATE, OLD, UNTRUSTED, rto.KIND), look)

@@ -163,4 +163,4 @@ def _judge_speed(database: str, transfers: Transfers) -> Iterator[Finding]:
     yield Finding(SPEED, summary, database=database, thing=way, hint=SPEED_HINT.format(database=database))
 
 
-CONCERN = Concern("trends", (SIZE, SPEED), look, every=datetime.timedelta(hours=1))
+CONCERN = Concern("trends", (SIZE, SPEED), look, thorough=True, every=datetime.timedelta(hours=1))

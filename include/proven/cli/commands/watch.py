@@ -19,7 +19,7 @@ from include.proven.cli import display
 from include.proven.fleet.pages import FLEET
 from include.proven.pages.kinds import KINDS
 from include.proven.watch import watching
-from include.proven.watch.concern import Finding
+from include.proven.watch.concern import Concern, Finding
 from include.proven.watch.concerns import CONCERNS
 from include.proven.watch.watching import Watched
 
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     scope = parser.add_mutually_exclusive_group()
     scope.add_argument("--stores-only", action="store_true", help="ask what the stores and keys can answer (default)")
-    scope.add_argument("--all", action="store_true", help="ask the databases, too")
+    scope.add_argument("--all", action="store_true", help="ask the databases, too, and what takes longer")
     parser.add_argument("--only", choices=[concern.name for concern in CONCERNS], help="ask this only")
     parser.add_argument("--no-page", action="store_true", help="only look: page nobody, resolve and deliver nothing")
     parser.add_argument("--quiet", action="store_true", help="print nothing when all is in order")
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         concerns=[
             concern
             for concern in CONCERNS
-            if arguments.only in (None, concern.name) and (arguments.only or arguments.all or concern.needs == "stores")
+            if arguments.only in (None, concern.name) and (arguments.only or arguments.all or _is_quick(concern))
         ],
         tell=not arguments.no_page,
         on_finding=None if arguments.json else _print_finding,
@@ -57,6 +57,16 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print_rest(watched, len(opened.fleet.databases), quiet=arguments.quiet)
     return 1 if watched.findings or watched.failed or watched.undelivered else 0
+
+
+def _is_quick(concern: Concern) -> bool:
+    return concern.needs == "stores" and not concern.thorough
+
+
+def _is_wanted(concern: Concern, arguments: argparse.Namespace) -> bool:
+    if arguments.only:
+        return concern.name == arguments.only
+    return arguments.all or (concern.needs == "stores" and not concern.thorough)
 
 
 def _print_finding(finding: Finding) -> None:
