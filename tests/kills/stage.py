@@ -22,6 +22,12 @@ from tests.kills import heard, table
 QUIET_SECONDS = 8.0
 """How long after the end a page too many is waited for."""
 PAGE_SECONDS = 240.0
+NOTICED = {
+    "cli": "`./proven watch`",
+    "import-error": "Airflow's DAG processor, its listener",
+    "watch": "the DAG `watch`",
+}
+"""How a run that a page names begins → what that is."""
 WAITS = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'proven' AND state LIKE 'Waiting for%'"
 
 
@@ -76,7 +82,7 @@ class Stage:
         task = wait_for(at_work, f"the agent of {run}", pause=0.2)
         return task, parent(task)
 
-    def waiting_backup(self, database: str = "shop") -> tuple[str, int, int]:
+    def waiting_backup(self, database: str) -> tuple[str, int, int]:
         """Begin a backup of a locked source; return its run, and the process ids of its task and of its supervisor."""
         dag = f"backup__{database}"
         run = self.house.trigger(dag)
@@ -84,7 +90,7 @@ class Stage:
         wait_for(lambda: self.house.source.sql(WAITS) != [["0"]], "the backup that waits for the lock")
         return run, task, supervisor
 
-    def prove(self, database: str = "shop") -> None:
+    def prove(self, database: str) -> None:
         """Back up and drill a database, and see it proven."""
         assert self.house.back_up(database) == "success"
 
@@ -165,6 +171,7 @@ class Cause:
         self.row.pages = len([one for one in events if (one.action, one.route) == ("trigger", route)])
         self.row.resolved_by, self.row.resolve_seconds = what, events[-1].at - self.begun
         self.row.fault = ""
+        table.write(self.stage.rows)
 
     def noticed_by(self, page: heard.Heard) -> str:
         """Return what has noticed it: the callback whose log says so, or the run that the page names."""
@@ -173,7 +180,7 @@ class Cause:
             if log.stat().st_mtime >= self.begun and f"page {page.key}: told" in log.read_text(errors="replace"):
                 task = re.search(r"task_id=([^/]+)", str(log))
                 return f"`{name}`, callback of its task `{task[1]}`" if task else f"`{name}`, its callback in the DAG processor"
-        return f"`{name}`"
+        return NOTICED.get(name.partition(":")[0], f"`{name}`")
 
     def could_not_be_tried(self, reason: str) -> None:
         """Say so in the row."""

@@ -1,4 +1,4 @@
-"""Whatever ends a backup is one page, and the next proof resolves it."""
+"""Whatever ends a backup is one page, and the next proof resolves it. Each cause has a database of its own: none flaps."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def test_a_task_that_raises(stage: Stage) -> None:
     cause = stage.cause("raises")
     with stage.broken_tool("mariadb-dump", "echo 'lost its mind' >&2", "exit 3"):
         cause.happens()
-        run = stage.house.trigger("backup__shop")
-        cause.pages(FAILED.format("shop"), "error")
-        assert stage.house.finish("backup__shop", run) == "failed"
-    stage.prove()
+        run = stage.house.trigger("backup__raises")
+        cause.pages(FAILED.format("raises"), "error")
+        assert stage.house.finish("backup__raises", run) == "failed"
+    stage.prove("raises")
     cause.is_resolved_by(PROOF)
 
 
@@ -34,13 +34,13 @@ def test_a_source_that_refuses(stage: Stage) -> None:
     files.write()
     try:
         cause.happens()
-        run = stage.house.trigger("backup__shop")
-        cause.pages(FAILED.format("shop"), "error")
-        assert stage.house.finish("backup__shop", run) == "failed"
+        run = stage.house.trigger("backup__refused")
+        cause.pages(FAILED.format("refused"), "error")
+        assert stage.house.finish("backup__refused", run) == "failed"
     finally:
         connection["password"] = password
         files.write()
-    stage.prove()
+    stage.prove("refused")
     cause.is_resolved_by(PROOF)
 
 
@@ -48,11 +48,11 @@ def test_a_source_that_refuses(stage: Stage) -> None:
 def test_a_task_that_is_killed(stage: Stage) -> None:
     cause = stage.cause("killed")
     with stage.locked_source():
-        run, task, _ = stage.waiting_backup()
+        run, task, _ = stage.waiting_backup("killed")
         cause.kill(task)
-        cause.pages(FAILED.format("shop"), "error")
-        assert stage.house.finish("backup__shop", run) == "failed"
-    stage.prove()
+        cause.pages(FAILED.format("killed"), "error")
+        assert stage.house.finish("backup__killed", run) == "failed"
+    stage.prove("killed")
     cause.is_resolved_by(PROOF)
 
 
@@ -65,16 +65,16 @@ def test_a_task_for_which_there_is_no_memory(stage: Stage, tmp_path: pathlib.Pat
         pytest.skip(error.what)
     try:
         with stage.locked_source():
-            run, task, _ = stage.waiting_backup()
+            run, task, _ = stage.waiting_backup("memory")
             (group / "cgroup.procs").write_text(str(task))
         # nothing waits any more: the task reads what its agent says, and whatever it touches counts in its cgroup
         cause.happens()
-        cause.pages(FAILED.format("shop"), "error")
-        assert stage.house.finish("backup__shop", run) == "failed"
+        cause.pages(FAILED.format("memory"), "error")
+        assert stage.house.finish("backup__memory", run) == "failed"
         assert memory.was_exceeded(tmp_path), "the kernel has killed it, and nobody else"
     finally:
         memory.remove(tmp_path)
-    stage.prove()
+    stage.prove("memory")
     cause.is_resolved_by(PROOF)
 
 
@@ -82,32 +82,32 @@ def test_a_task_for_which_there_is_no_memory(stage: Stage, tmp_path: pathlib.Pat
 def test_a_supervisor_that_is_killed(stage: Stage) -> None:
     cause = stage.cause("supervisor")
     with stage.locked_source():
-        run, _, supervisor = stage.waiting_backup()
+        run, _, supervisor = stage.waiting_backup("supervisor")
         cause.kill(supervisor)
-        cause.pages(FAILED.format("shop"), "error")
-        assert stage.house.finish("backup__shop", run) == "failed"
-    stage.prove()
+        cause.pages(FAILED.format("supervisor"), "error")
+        assert stage.house.finish("backup__supervisor", run) == "failed"
+    stage.prove("supervisor")
     cause.is_resolved_by(PROOF)
 
 
 def test_a_task_whose_time_is_up(stage: Stage) -> None:
     cause = stage.cause("timeout")
     with stage.locked_source():
-        run, *_ = stage.waiting_backup("timed")
+        run, *_ = stage.waiting_backup("timeout")
         cause.happens()
-        cause.pages(FAILED.format("timed"), "error")
-        assert stage.house.finish("backup__timed", run) == "failed"
-    stage.prove("timed")
+        cause.pages(FAILED.format("timeout"), "error")
+        assert stage.house.finish("backup__timeout", run) == "failed"
+    stage.prove("timeout")
     cause.is_resolved_by(PROOF)
 
 
 def test_a_run_that_a_person_marks_failed(stage: Stage) -> None:
     cause = stage.cause("marked")
     with stage.locked_source():
-        run, *_ = stage.waiting_backup()
+        run, *_ = stage.waiting_backup("marked")
         cause.happens()
-        stage.house.call("PATCH", f"/api/v2/dags/backup__shop/dagRuns/{run}?update_mask=state", {"state": "failed"})
-        cause.pages(FAILED.format("shop"), "error")
-        assert stage.house.finish("backup__shop", run) == "failed"
-    stage.prove()
+        stage.house.call("PATCH", f"/api/v2/dags/backup__marked/dagRuns/{run}?update_mask=state", {"state": "failed"})
+        cause.pages(FAILED.format("marked"), "error")
+        assert stage.house.finish("backup__marked", run) == "failed"
+    stage.prove("marked")
     cause.is_resolved_by(PROOF)
