@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Sequence
 
 from rich import box
@@ -62,18 +63,19 @@ def print_verdict(console: Console, verdict: Verdict) -> None:
 
 
 def print_trail(console: Console, trail: Trail) -> None:
-    """Print what was run: when, how long, how it ended, where, and the command itself."""
-    console.print(Text(trail.title, style="bold"))
-    table = Table("started", "time", "status", "host", "command", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns[:4]:
+    """Print what was run: when (UTC), for how long, how it ended, the command itself, and on which host."""
+    hosts = sorted({command.host for command in trail.commands})
+    console.print(Text(f"{trail.title}, on {', '.join(hosts)}", style="bold"))
+    table = Table("at", "time", "status", "command", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns[:3]:
         column.no_wrap = True
-    table.columns[4].overflow = "fold"
+    table.columns[3].overflow = "fold"
     for command in trail.commands:
         ended = commands.status(command)
-        style = "" if ended == "0" else "bold yellow"
-        started = facts.moment(command.started_at) if command.started_at else ""
-        row = (started, format_seconds(command.seconds), Text(ended, style), command.host)
-        table.add_row(*row, Text(commands.line(command)))
+        started = f"{command.started_at.astimezone(datetime.UTC):%H:%M:%S}" if command.started_at else ""
+        typed = commands.line(command) if len(hosts) == 1 else f"{command.host}: {commands.line(command)}"
+        status = Text(ended, "" if ended == "0" else "bold yellow")
+        table.add_row(started, format_seconds(command.seconds), status, Text(typed))
     console.print(table)
     if gap := commands.left_out(trail):
         console.print(Text(gap, style="dim"))
