@@ -75,8 +75,12 @@ class Bed:
     """A fleet whose store is written."""
 
     store: str
+    folder: pathlib.Path
+    config: dict[str, Any]
+    """Of the store, as the fleet file has it."""
     variables: dict[str, str]
     late: frozenset[str]
+    """Databases that are beyond their RPO."""
 
 
 def run(databases: int = DATABASES, points: int = POINTS, rounds: int = ROUNDS) -> list[Measured]:
@@ -86,7 +90,7 @@ def run(databases: int = DATABASES, points: int = POINTS, rounds: int = ROUNDS) 
         folder = pathlib.Path(scratch)
         create_demo_keys(folder / "gnupg")
         try:
-            for make in (_directory, _swift):
+            for make in (directory_bed, swift_bed):
                 with make(folder, databases, points) as bed:
                     found += [_measure(bed, arguments, rounds) for arguments in (["--only", "recency"], [])]
         finally:
@@ -134,18 +138,21 @@ def _run_once(bed: Bed, arguments: Sequence[str]) -> Measured:
 
 
 @contextlib.contextmanager
-def _directory(folder: pathlib.Path, databases: int, points: int) -> Iterator[Bed]:
+def directory_bed(folder: pathlib.Path, databases: int, points: int) -> Iterator[Bed]:
+    """Write the histories of so many databases into a directory, beside the keys in `gnupg`."""
     place = folder / "store"
     names, late = _names(databases)
     for stored in _objects(folder, databases, points):
         path = place / stored.key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(stored.content)
-    yield Bed("directory", _write_fleet(folder, names, {"kind": "directory", "path": str(place)}, {}), late)
+    config = {"kind": "directory", "path": str(place)}
+    yield Bed("directory", folder, config, _write_fleet(folder, names, config, {}), late)
 
 
 @contextlib.contextmanager
-def _swift(folder: pathlib.Path, databases: int, points: int) -> Iterator[Bed]:
+def swift_bed(folder: pathlib.Path, databases: int, points: int) -> Iterator[Bed]:
+    """Start a Swift and write the histories into a container of it."""
     account = Account("proven", "bench", secrets.token_hex(16))
     names, late = _names(databases)
     server = swift.start_swift(folder / "swift", environment.SWIFT_PYTHON, Settings((account,), parent=os.getpid()))
@@ -153,7 +160,8 @@ def _swift(folder: pathlib.Path, databases: int, points: int) -> Iterator[Bed]:
         login = {"host": server.auth_url, "login": f"{account.account}:{account.user}", "password": account.password}
         config = {"kind": "swift", "connection": "swift", "container": CONTAINER}
         _upload(folder, _objects(folder, databases, points), config, login)
-        yield Bed("Swift", _write_fleet(folder, names, config, {"swift": {"conn_type": "swift", **login}}), late)
+        variables = _write_fleet(folder, names, config, {"swift": {"conn_type": "swift", **login}})
+        yield Bed("Swift", folder, config, variables, late)
     finally:
         swift.stop(server)
 

@@ -63,12 +63,6 @@ def _is_quick(concern: Concern) -> bool:
     return concern.needs == "stores" and not concern.thorough
 
 
-def _is_wanted(concern: Concern, arguments: argparse.Namespace) -> bool:
-    if arguments.only:
-        return concern.name == arguments.only
-    return arguments.all or (concern.needs == "stores" and not concern.thorough)
-
-
 def _print_finding(finding: Finding) -> None:
     """Print a finding, in one line, as soon as it is found."""
     place = "fleet" if finding.database == FLEET else finding.database
