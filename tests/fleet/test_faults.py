@@ -273,7 +273,8 @@ def test_a_path_to_a_passphrase_is_no_secret(file: pathlib.Path) -> None:
         ),
         ("escalate: [{after: 5m, contacts: [oncal]}]", "pages.escalate[0].contacts[0]", "Did you mean 'oncall'?"),
         ("digest: {contacts: [oncal]}", "pages.digest.contacts[0]", "Did you mean 'oncall'?"),
-        ("digest: {schedule: '0 8 * *', contacts: [oncall]}", "pages.digest.schedule", "Write '0 2 * * *'"),
+        ("digest: {contacts: [hook, oncall]}", "pages.digest.contacts[1]", "Send the digest by e-mail"),
+        ("digest: {schedule: '0 8 * *', contacts: [hook]}", "pages.digest.schedule", "Write '0 2 * * *'"),
         ("test_page: {schedule: '61 8 * * 1'}", "pages.test_page.schedule", "Write '0 2 * * *'"),
     ],
 )

@@ -13,6 +13,7 @@ from typing import Any
 from include.proven.fleet import fields, hints, schedule
 from include.proven.fleet.faults import Path
 
+PAGERS = ("pagerduty", "opsgenie")
 Finding = tuple[Path, str, str]
 """Path, what is wrong (to be read after the value as it is written), hint."""
 
@@ -74,8 +75,18 @@ def _find_in_pages(fleet: dict[str, Any], pages: dict[str, Any]) -> Iterator[Fin
     for path, entry in _entries(pages, "escalate"):
         yield from _below(path, _find_unknown(entry, "contacts", "pages.routes", routes))
     yield from _below(("digest",), _find_unknown(_mapping(pages, "digest"), "contacts", "pages.routes", routes))
+    yield from _below(("digest",), _find_pagers(_mapping(pages, "digest"), routes))
     for key in ("digest", "test_page"):
         yield from _below((key,), _find_bad_cron(_mapping(pages, key)))
+
+
+def _find_pagers(digest: dict[str, Any], routes: dict[str, Any]) -> Iterator[Finding]:
+    """Yield the contacts of a digest that wake people."""
+    for position, name in enumerate(_list(digest, "contacts")):
+        kind = _mapping(routes, name.strip()).get("kind") if isinstance(name, str) else None
+        if kind in PAGERS:
+            hint = "Send the digest by e-mail, Slack, a webhook or Apprise."
+            yield ("contacts", position), f"is a route of kind {kind}: it wakes people, and is not for news", hint
 
 
 def _find_unknown(entry: dict[str, Any], key: str, section: str, known: dict[str, Any]) -> Iterator[Finding]:
