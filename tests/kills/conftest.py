@@ -14,6 +14,7 @@ import pytest
 
 from include.proven import servers
 from include.proven.demo.keys import DemoKeys
+from include.proven.fleet import load
 from include.proven.local_airflow.home import LocalAirflow
 from tests.airflow.live import House, wait_for
 from tests.kills import table
@@ -35,8 +36,10 @@ SETTINGS = {
     # minutes in real life: what is killed is missed after that
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    # each reading of the files costs a second of the cores; a file that has changed is read at once all the same
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
 }
-DATABASES = ["raises", "refused", "killed", "memory", "supervisor", "timeout", "marked", "refuted", "unproven", "drill-killed"]
+DATABASES = ["raises", "refused", "killed", "memory", "supervisor", "timeout", "marked", "refuted", "unproven", "drill_killed"]
 """One for each cause: a key that opens again and again would be damped."""
 CLOCK = "clock"
 
@@ -127,4 +130,5 @@ def make_fleet(
     }
     files = FleetFiles(folder, document, connections, keys.home, container, folder / "scratch")
     files.write()
+    load.load(folder / "fleet.yaml")  # a fault would only show as import errors, and as DAGs that do not come
     return files

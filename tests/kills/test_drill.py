@@ -42,13 +42,13 @@ def test_a_drill_that_can_not_be_tried_once_and_twice(stage: Stage) -> None:
 
 def test_a_drill_that_is_killed(stage: Stage) -> None:
     cause, house = stage.cause("drill-killed"), stage.house
-    stage.prove("drill-killed")
+    stage.prove("drill_killed")
     with stage.broken_tool("mariadb", "exec sleep 600"):
-        run = house.trigger("fire_drill", database="drill-killed")
+        run = house.trigger("fire_drill", database="drill_killed")
         task, _ = stage.task_at_work("fire_drill", run)
         cause.kill(task)
-        cause.pages(UNPROVEN.format("drill-killed"), "warning", "team")
+        cause.pages(UNPROVEN.format("drill_killed"), "warning", "team")
         assert house.finish("fire_drill", run) == "failed"
     house.nothing_runs()
-    assert house.finish("fire_drill", house.trigger("fire_drill", database="drill-killed")) == "success"
+    assert house.finish("fire_drill", house.trigger("fire_drill", database="drill_killed")) == "success"
     cause.is_resolved_by("the same recovery point was drilled and proven")
