@@ -19,7 +19,7 @@ from include.proven.errors import ConfigError, PageError
 from include.proven.fleet.pages import AppriseRoute, Severity
 from include.proven.pages.messages import News
 from include.proven.pages.page import Page
-from include.proven.pages.transport import discretion, hide, persist
+from include.proven.pages.transport import discretion, persist
 from include.proven.pages.wording import as_text, resolved_headline, resolved_text
 
 TIMEOUT = 25.0
@@ -49,7 +49,7 @@ class Notification:
 
     def send(self) -> None:
         """Notify every service. Raise PageError, with what Apprise has logged, if one did not take it."""
-        persist(self.name, self._notify)
+        persist(self.name, self._notify, self.secrets)
 
     def _notify(self) -> None:
         text = apprise.NotifyFormat.TEXT
@@ -57,7 +57,7 @@ class Notification:
             if result:
                 return
             failed = ", ".join(dict.fromkeys(service.name for service in result if not service)) or "no service"
-            said = "\n".join(dict.fromkeys(hide(entry.message, self.secrets) for entry in result.logs()))
+            said = "\n".join(dict.fromkeys(entry.message for entry in result.logs()))
             what = f"{self.name}: {failed}: {result.status.name.lower()}"
         raise PageError(what, detail=said[:500], hint="Check the service's address in the route's connection.")
 
@@ -91,12 +91,13 @@ def _read_services(name: str, route: AppriseRoute) -> tuple[apprise.Apprise, tup
     services = apprise.Apprise(asset=asset)
     secrets: set[str] = set()
     for number, entry in enumerate(_entries(place, connections.resolve(route.connection).extra.get("config")), start=1):
-        with discretion():
+        pieces = _pieces(entry["path"])
+        with discretion(tuple(pieces)):
             known = services.add(entry["path"], tag=entry.get("tag"))
         if not known:
             hint = "https://appriseit.com/services/ tells how each service's address is made."
             raise ConfigError(f"{place}: no. {number} in its config is no address that Apprise knows", hint=hint)
-        secrets |= _pieces(entry["path"])
+        secrets |= pieces
     return services, tuple(secrets)
 
 
@@ -117,4 +118,4 @@ def _entries(place: str, config: Any) -> list[dict[str, Any]]:
 def _pieces(address: str) -> set[str]:
     """Return the parts of an Apprise URL that may be secrets: nearly all of them, depending on the service."""
     pieces = {piece for piece in re.split(r"[:/@?&=,+#\s]+", address) if len(piece) >= SHORTEST_SECRET}
-    return pieces | {urllib.parse.unquote(piece) for piece in pieces}
+    return {address} | pieces | {urllib.parse.unquote(piece) for piece in pieces}

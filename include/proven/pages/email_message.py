@@ -75,7 +75,7 @@ class Letter:
 
     def send(self) -> None:
         """Hand the letter to the mail server, for every recipient. Raise PageError, naming who has not got it."""
-        persist(self.name, functools.partial(self._hand_over, list(self.to)))
+        persist(self.name, functools.partial(self._hand_over, list(self.to)), self.server.secrets)
 
     def _hand_over(self, missing: list[str]) -> None:
         """Send to who is missing, and strike out who has it now: nobody gets it twice because another one was refused."""

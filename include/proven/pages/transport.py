@@ -41,9 +41,10 @@ HINTS = {
 }
 
 TALKATIVE = ("httpx", "urllib3.connectionpool", "apprise")
-"""Loggers of libraries that tell the addresses of requests below WARNING. An address may be its receiver's secret."""
+"""Loggers of libraries that tell the addresses of requests. An address may be its receiver's secret."""
 
-_discreet = contextvars.ContextVar("discreet", default=False)
+_untold: contextvars.ContextVar[tuple[str, ...] | None] = contextvars.ContextVar("untold", default=None)
+"""What is not to be logged; None: nobody minds."""
 
 
 class RetryableError(PageError):
@@ -76,14 +77,14 @@ class Delivery:
 
     def send(self) -> None:
         """Post until the receiver takes it (2xx). Raise PageError, with its answer, if it refuses or fails every time."""
-        persist(self.name, functools.partial(_post_once, self))
+        persist(self.name, functools.partial(_post_once, self), self.secrets)
 
 
-def persist(name: str, attempt: Callable[[], None]) -> None:
+def persist(name: str, attempt: Callable[[], None], secrets: tuple[str, ...]) -> None:
     """Call `attempt` until it returns, again and again while it raises RetryableError. `name` begins the error's message.
 
-    Raise what it has raised last, or PageError after PATIENCE seconds. The attempts run in a thread that is left behind then:
-    a name server that hangs, and a receiver that says a byte every few seconds, keep to no timeout.
+    Meanwhile no library logs the secrets. Raise what it has raised last, or PageError after PATIENCE seconds: the attempts run
+    in a thread, which is left behind then. A name server that hangs, or a receiver that drips, heeds no timeout.
     """
     attempts = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_before_delay(LATEST_START),
@@ -95,7 +96,7 @@ def persist(name: str, attempt: Callable[[], None]) -> None:
 
     def run() -> None:
         try:
-            with discretion():
+            with discretion(secrets):
                 attempts(attempt)
         except BaseException as error:
             ends.append(error)
@@ -139,19 +140,23 @@ def hide(text: str, secrets: tuple[str, ...]) -> str:
 
 
 @contextlib.contextmanager
-def discretion() -> Iterator[None]:
-    """Keep libraries from logging the addresses of this thread's requests while the block runs."""
+def discretion(secrets: tuple[str, ...]) -> Iterator[None]:
+    """While the block runs, keep libraries from logging its requests' addresses, and secrets in what they warn of."""
     for logger in map(logging.getLogger, TALKATIVE):
-        logger.addFilter(_may_log)  # which does nothing the second time
-    token = _discreet.set(True)
+        logger.addFilter(_hush)  # which does nothing the second time
+    token = _untold.set(secrets)
     try:
         yield
     finally:
-        _discreet.reset(token)
+        _untold.reset(token)
 
 
-def _may_log(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING or not _discreet.get()
+def _hush(record: logging.LogRecord) -> bool:
+    secrets = _untold.get()
+    if secrets is None:
+        return True
+    record.msg, record.args = hide(record.getMessage(), secrets), ()
+    return record.levelno >= logging.WARNING
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
