@@ -105,8 +105,8 @@ def of_webhook(pager: Pager) -> Way:
 
 
 def of_apprise(pager: Pager) -> Way:
-    # seconds to connect, to read, and between attempts: those of the tests
-    address = f"json://{pager.apprise}?cto=0.3&rto=0.3&wait=0"
+    # seconds to connect, to read, and between attempts: fewer than Apprise's own
+    address = f"json://{pager.apprise}?cto=1&rto=1&wait=0"
     unknown = address.replace(APPRISE_SECRET, "another-secret")
     return Way(
         route=pages.AppriseRoute(kind="apprise", connection="way"),
@@ -123,7 +123,9 @@ def of_email(mail: MailServer, certificate: pathlib.Path) -> Way:
     settings = {"host": "127.0.0.1", "port": mail.port, "login": LOGIN, "extra": {"disable_ssl": True}}
 
     def answer_next(*statuses: int) -> None:
-        mail.answers.extend({429: "450 4.7.1 slow down", 500: "451 4.3.0 told to fail"}[status] for status in statuses)
+        mail.answers.extend(
+            {429: "450 4.7.1 slow down", 500: f"451 4.3.0 {PASSWORD} told to fail"}[status] for status in statuses
+        )
 
     return Way(
         route=pages.EmailRoute(kind="email", connection="way", to=["dba@shop.example"], ca_file=certificate),
