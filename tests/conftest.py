@@ -14,6 +14,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = [
     "tests.servers.pager",
+    "tests.servers.tls",
+    "tests.servers.mail",
+    "tests.servers.heartbeats",
     "tests.servers.sshd",
     "tests.servers.databases",
     "tests.servers.gnupg",
