@@ -51,7 +51,6 @@ def test_the_clock_of_a_source(
     files.document["stores"] = {"disk": installations.directory(tmp_path / "disk")}
     files.write()
     opened = files.open(monkeypatch)
-    assert told(clocks.look(opened, NOW)) == []
     set_clock(45)
     assert told(clocks.look(opened, NOW)) == []
     set_clock(-90)
