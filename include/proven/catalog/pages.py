@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import itertools
 import re
 import socket
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import pydantic
 
 from include.proven import ids
-from include.proven.catalog.records import SignedRecords, quote, require_same
-from include.proven.errors import NothingStoredError
+from include.proven.catalog.records import Pool, SignedRecords, map_at_once, parse, quote, require_same
+from include.proven.errors import IntegrityError, NothingStoredError, ProvenError
 from include.proven.manifest import FORMAT, Record
 from include.proven.pages.page import Page
 
@@ -101,11 +103,18 @@ class PageLog(SignedRecords):
         except NothingStoredError:
             return []
 
+    def page_events_of(self, databases: Iterable[str], pool: Pool = None) -> list[EventName]:
+        """Return the names of all events of the pages of many databases; with a pool many are listed at once."""
+        return list(itertools.chain.from_iterable(map_at_once(pool, self.page_events, databases)))
+
     def page_event(self, name: EventName) -> PageEvent:
         """Return an event. Raise IntegrityError if it is missing, not signed by the fleet's signer, broken, or another's."""
-        event = self._get(name.path, PageEvent)
-        require_same(name.path, event.name.path, name.path)
-        return event
+        return _verified(name, self._read(name.path)[0])
+
+    def read_events(self, names: Sequence[EventName], pool: Pool = None) -> dict[EventName, PageEvent | ProvenError]:
+        """Return many events, or for each that can't be trusted why; by far fewer runs of gpg than one by one."""
+        contents = self._read_all([name.path for name in names], pool)
+        return {name: _as_event(name, contents[name.path], self.store.name) for name in names}
 
     def record_event(self, event: PageEvent) -> None:
         """Sign and write an event."""
@@ -116,6 +125,21 @@ class PageLog(SignedRecords):
         if claim.type != "trying":
             raise ValueError("only claims are removed")
         self._delete(claim.name.path)
+
+
+def _as_event(name: EventName, content: bytes | IntegrityError | None, store: str) -> PageEvent | ProvenError:
+    if content is None:
+        return IntegrityError(f"record {name.path} is missing from store {store}")
+    try:
+        return content if isinstance(content, IntegrityError) else _verified(name, content)
+    except ProvenError as error:
+        return error
+
+
+def _verified(name: EventName, content: bytes) -> PageEvent:
+    event = parse(name.path, content, PageEvent)
+    require_same(name.path, event.name.path, name.path)
+    return event
 
 
 def parse_name(path: str) -> EventName | None:

@@ -112,7 +112,7 @@ class _Attempt:
             self._escalate(newest)
             self._tell(newest, delivery.deliver_missing)
         elif self.now - newest.gone_since >= fleet.pages.settle:
-            self._count(newest, delivery.end(fleet, current, self.careful), self.caught.delivered)
+            self._count(newest, delivery.end_settled(fleet, current, self.careful), self.caught.delivered)
 
     def _escalate(self, incident: Incident) -> None:
         """Tell those besides whose turn has come, each once."""
@@ -135,7 +135,7 @@ class _Attempt:
 
     def _count(self, incident: Incident, told: Told, lines: list[str]) -> None:
         lines += [f"{incident.database}/{incident.key}: {route}" for route in told.delivered]
-        self.refused.update(told.failures)
+        self.refused.update(list(told.failures))
 
 
 def _pending(installation: Installation, found: Found, now: datetime.datetime) -> Iterator[Undelivered]:

@@ -18,7 +18,7 @@ from include.proven.fleet.model import Fleet
 from include.proven.fleet.pages import Route, Severity
 from include.proven.pages import messages, posting, routing
 from include.proven.pages.careful import Careful, Ledger
-from include.proven.pages.incident import RESOLUTION, Found, Incident, Missing, opening
+from include.proven.pages.incident import IN_FLIGHT, NOTICES, RESOLUTION, Found, Incident, Missing, opening
 from include.proven.pages.kinds import KINDS
 from include.proven.pages.page import Page, dedup_key
 from include.proven.pages.posting import Told
@@ -45,8 +45,8 @@ class Sent:
 def send(fleet: Fleet, page: Page, ledger: Ledger | None = None, *, once: bool = False) -> Sent:
     """Send `page` to whom it concerns (`routing`), unless the ledger says that its run has sent it.
 
-    A page that is open already is sent again when another run notices it; with `once` only if it has become more urgent. What
-    is pending of it is tried again in any case.
+    A page that is open already is sent again when another run notices it. With `once` it is not, unless it has become more
+    urgent; and what is pending of it is left to `catching_up`.
 
     Raise PageError, naming each route that did not take it, after all were tried: the contacts, and if not a single one took
     it, all other routes of the fleet. What is missing is pending in the ledger then.
@@ -54,8 +54,11 @@ def send(fleet: Fleet, page: Page, ledger: Ledger | None = None, *, once: bool =
     careful = Careful(ledger)
     found = careful.find(page.database, [page.key])
     current = max(found.open, key=lambda one: one.noticed_at, default=None)
-    known = current and (current.knows(page.run_id) or (once and not _is_more_urgent(page, current.page)))
-    if current and known and not current.gone_since:
+    if current is None or current.gone_since:
+        told = _tell_news(fleet, page, current, careful)
+    elif once and not _is_more_urgent(page, current.page):
+        told = Told()
+    elif current.knows(page.run_id):
         told = deliver_missing(fleet, current, careful, now=_now())
     else:
         told = _tell_news(fleet, page, current, careful)
@@ -149,6 +152,13 @@ def end(fleet: Fleet, incidents: Sequence[Incident], careful: Careful) -> Told:
     return told
 
 
+def end_settled(fleet: Fleet, incidents: Sequence[Incident], careful: Careful) -> Told:
+    """Resolve what has been gone for long enough, unless somebody else is at it."""
+    *others, newest = incidents
+    with _claimed(newest, careful) as fresh:
+        return end(fleet, [*others, fresh], careful) if fresh and fresh.gone_since and not fresh.resolved else Told()
+
+
 def check_route(name: str, route: Route) -> None:
     """Raise ConfigError if the route's connection can't be used. Nothing is sent."""
     messages.resolution(name, route, "proven/check")
@@ -159,31 +169,31 @@ def _tell_news(fleet: Fleet, page: Page, current: Incident | None, careful: Care
     contacts = routing.find_routing(fleet, page).contacts
     if current is None:
         notice = opening(page, contacts)
-        careful.append(notice)
-        if _is_twin(notice, careful):
-            careful.append(notice.follow("closed", RESOLUTION))
-            return Told()
     else:
         quiet = current.gone_since is not None and not _is_loud(page)
         to = list(_still_there(fleet, current.lacking(_now()))) if quiet else contacts
         notice = current.event("noticed", tag_of(page.run_id), page=page, to=to, told_before=current.told)
-        careful.append(notice)
+    careful.append(notice)
+    if _is_twin(notice, careful):
+        if current is None:
+            careful.append(notice.follow("closed", RESOLUTION))
+        return Told()
     if not notice.to:
         return Told()
-    told = posting.tell_page(fleet, page, notice.to, _spare(fleet, notice.to, current))
+    known = current if current and not _is_more_urgent(page, current.page) else None
+    told = posting.tell_page(fleet, page, notice.to, _spare(fleet, notice.to, known))
     careful.append(notice.follow("told", notice.tag, delivered=told.delivered, failed=told.reasons))
     return told
 
 
 def _is_twin(notice: PageEvent, careful: Careful) -> bool:
-    """Say whether another callback of the same run has opened an incident just before: then that one tells people."""
-    mine, page = notice.name, notice.page
-    rivals = careful.find(notice.database, [notice.key]).open if page else []
+    """Say whether another callback of the same run has noticed it just before: then that one tells people."""
+    mine = notice.name
     return any(
-        (name.stamp, name.incident) < (mine.stamp, mine.incident)
-        for rival in rivals
+        (name.stamp, name.incident) < (mine.stamp, mine.incident) and abs(mine.at - name.at) < IN_FLIGHT
+        for rival in careful.find(notice.database, [notice.key]).open
         for name in rival.names
-        if name.type == "opened" and name.tag == mine.tag and name.incident != mine.incident
+        if name.type in NOTICES and name.tag == mine.tag
     )
 
 

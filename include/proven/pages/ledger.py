@@ -7,22 +7,29 @@ no page is doubled or hidden. It is the log of what was told and what was not, a
 from __future__ import annotations
 
 import collections
+import concurrent.futures
+import contextlib
 import dataclasses
 import datetime
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from include.proven import copies
 from include.proven.catalog import Catalog
 from include.proven.catalog.pages import EventName, PageEvent, component, tag_of
+from include.proven.catalog.records import Pool
 from include.proven.errors import ProvenError
 from include.proven.fleet.pages import FLEET
 from include.proven.installation import Installation
 from include.proven.pages import careful
 from include.proven.pages.incident import Found, Incident, assemble, needed
+from include.proven.stores.directory import DirectoryStore
 
 PATIENCE = 0.8 * careful.LEDGER_PATIENCE
 """Seconds that one store may take, so that another's answer is heard in the time that a page has for the ledger."""
+
+REQUESTS = 16
+"""To one store at the same time; each thread logs in once, so `FEW` are not worth it."""
+FEW = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +63,9 @@ class StoreLedger:
         asked = [FLEET, *self.installation.fleet.databases] if databases is None else list(databases)
 
         def look(one: Catalog) -> tuple[Catalog, list[EventName]]:
-            here = (name for name in asked if one.store.name in self.installation.stores_of(name))
-            return one, list(itertools.chain.from_iterable(one.page_events(database) for database in here))
+            here = [name for name in asked if one.store.name in self.installation.stores_of(name)]
+            with _open_pool(one, len(here)) as pool:
+                return one, one.page_events_of(here, pool)
 
         answers = copies.ask(self.installation, FLEET, look, patience=self.patience)
         return self._read(answers.require().given, answers.silent, closed=closed)
@@ -123,15 +131,39 @@ class StoreLedger:
         grouped: dict[tuple[str, str, str], list[EventName]] = collections.defaultdict(list)
         for name in sorted(places):
             grouped[name[:3]].append(name)
+        alive = [names for names in grouped.values() if closed or not any(name.type == "closed" for name in names)]
+        read = self._read_events([name for names in alive for name in needed(names)], places)
         incidents: list[Incident] = []
         faults: list[ProvenError] = []
-        for names in grouped.values():
-            if closed or not any(name.type == "closed" for name in names):
-                try:
-                    found = assemble(names, [places[name].page_event(name) for name in needed(names)])
-                except ProvenError as error:
-                    faults.append(error)
-                else:
-                    incidents += [found] if found else []
+        for names in alive:
+            events = [read[name] for name in needed(names)]
+            faults += [event for event in events if isinstance(event, ProvenError)]
+            if not any(isinstance(event, ProvenError) for event in events):
+                found = assemble(names, [event for event in events if isinstance(event, PageEvent)])
+                incidents += [found] if found else []
         starts = [name for name in places if name.type == "opened"]
         return Found(sorted(incidents, key=lambda incident: incident.opened_at), starts, dict(silent), faults)
+
+    def _read_events(
+        self, names: Sequence[EventName], places: Mapping[EventName, Catalog]
+    ) -> dict[EventName, PageEvent | ProvenError]:
+        """Read events, many at once. A store that fails meanwhile is a fault of each that was to come from it."""
+        read: dict[EventName, PageEvent | ProvenError] = {}
+        for one in {id(places[name]): places[name] for name in names}.values():
+            here = [name for name in names if places[name] is one]
+            try:
+                with _open_pool(one, len(here)) as pool:
+                    read |= one.read_events(here, pool)
+            except ProvenError as error:
+                read |= dict.fromkeys(here, error)
+        return read
+
+
+@contextlib.contextmanager
+def _open_pool(one: Catalog, requests: int) -> Iterator[Pool]:
+    """Give threads for many requests to one store; None where they would not be any faster."""
+    if requests < FEW or isinstance(one.store, DirectoryStore):
+        yield None
+        return
+    with concurrent.futures.ThreadPoolExecutor(REQUESTS) as pool:
+        yield pool
