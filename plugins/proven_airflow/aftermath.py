@@ -10,6 +10,9 @@ from include.proven.installation import Installation
 from include.proven.pages.ledger import StoreLedger
 from include.proven.proof.verdict import Verdict
 
+LOOK_BACK_SECONDS = 15.0
+"""A store's time to say what it has of former drills: the page waits for that, and its callback is killed after 50 s."""
+
 
 def find_begun(installation: Installation, drill: Drill) -> Drill:
     """Return a drill with the recovery point and the store where it has left evidence or a verdict; as it is, if nowhere."""
@@ -30,7 +33,7 @@ def is_again_unproven(installation: Installation, drill: Drill) -> bool:
 
     One without a verdict is unproven, too. Raise ProvenError if a store gives no answer: its drill may be the newest.
     """
-    answers = copies.ask(installation, drill.database, lambda one: one.drills(drill.database))
+    answers = copies.ask(installation, drill.database, lambda one: one.drills(drill.database), patience=LOOK_BACK_SECONDS)
     for error in answers.silent.values():
         raise error
     before = [(entry, store) for store, entries in answers.given.items() for entry in entries if entry.drill < drill.id]
