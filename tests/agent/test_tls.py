@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,26 +13,14 @@ from include.proven import agent_client, errors
 from tests.agent.jobs import STORE, Keys, backup_job, restore_job
 from tests.agent.object_server import ObjectServer, Signer, Signers, serving
 from tests.servers.databases import DatabaseServer
+from tests.servers.tls import context_of
 
 DUMP = "dump.sql.zst.gpg"
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A certificate for 127.0.0.1 and its key in one file, which no authority of this machine knows."""
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
-    options = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    names = ["-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1"]
-    argv = ["openssl", "req", *options, *names, "-keyout", "-", "-out", "-"]
-    file.write_bytes(subprocess.run(argv, check=True, capture_output=True).stdout)
-    return file
-
-
 def protect(server: ObjectServer, certificate: pathlib.Path) -> ObjectServer:
     """Make a server speak TLS."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.socket = context_of(certificate).wrap_socket(server.socket, server_side=True)
     server.url = server.url.replace("http:", "https:")
     server.signer = Signer(server.url)
     return server

@@ -185,8 +185,9 @@ def serve(pager: Pager, port: int = 0) -> http.server.ThreadingHTTPServer:
             if status == 429 and pager.retry_after:
                 self.send_header("Retry-After", pager.retry_after)
             self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # whoever asked has given up
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
             """Say nothing: the log is `pager.log`."""
