@@ -36,6 +36,8 @@ SETTINGS = {
     # minutes in real life: what is killed is missed after that
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    # on a busy machine the API is slow, and a task that is not let begin is one more that has failed
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
     # each reading of the files costs a second of the cores; a file that has changed is read at once all the same
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
 }

@@ -30,10 +30,10 @@ class Heard:
     """What noticed it."""
 
 
-def read(log: pathlib.Path, since: float) -> list[Heard]:
-    """Return what was taken since a moment (Unix time), oldest first."""
+def read(log: pathlib.Path) -> list[Heard]:
+    """Return what was taken, oldest first."""
     lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    return [_event(line) for line in lines if line["at"] >= since and line["status"] < 300]
+    return [_event(line) for line in lines if line["status"] < 300]
 
 
 def _event(line: dict[str, Any]) -> Heard:

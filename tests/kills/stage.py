@@ -143,14 +143,17 @@ class Cause:
         os.kill(pid, signal.SIGKILL)
 
     def heard(self) -> list[heard.Heard]:
-        """Return what people have heard since."""
-        return heard.read(self.stage.heard, self.begun)
+        """Return what people have heard since, but not the end of what was wrong before."""
+        events = heard.read(self.stage.heard)
+        last = {one.key: one.action for one in events if one.at < self.begun}
+        others = {key for key, action in last.items() if action == "trigger"} - {self.row.key}
+        return [one for one in events if one.at >= self.begun and one.key not in others]
 
     def pages(self, key: str, severity: str, route: str = "oncall", *, seconds: float = PAGE_SECONDS) -> None:
         """Wait for the page, and see that it is the right one."""
+        self.row.key, self.row.severity, self.row.route = key, severity, route
         page = wait_for(self.first_page, f"the page {key}", seconds=seconds)
         assert (page.key, page.severity, page.route) == (key, severity, route)
-        self.row.key, self.row.severity, self.row.route = key, severity, route
         self.row.page_seconds = page.at - self.begun
         self.row.noticed = self.noticed_by(page)
 
