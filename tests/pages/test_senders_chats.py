@@ -9,10 +9,10 @@ import pytest
 
 from include.proven import connections
 from include.proven.errors import ConfigError, PageError
-from include.proven.fleet.pages import AppriseRoute, OpsgenieRoute, SlackRoute
+from include.proven.fleet.pages import AppriseRoute, OpsgenieRoute, Severity, SlackRoute
 from include.proven.pages import messages, transport
 from include.proven.pages.page import Page
-from include.proven.pages.wording import resolved_headline
+from include.proven.pages.wording import as_text, resolved_headline
 from tests.pages.ways import PAGE
 from tests.servers.opsgenie import API_KEY
 from tests.servers.pager import Pager
@@ -71,6 +71,20 @@ def test_what_is_no_webhook_of_slacks_is_told_and_not_shown(known_connections: K
     assert password not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "severity", "told"),
+    [("backup-failed", None, 1), ("page-test", None, 1), ("sabotage-noticed", None, 0), ("backup-failed", "info", 0)],
+)
+def test_who_is_on_it_is_asked_once_and_where_nobody_need_be_not_at_all(
+    channel: Pager, kind: str, severity: Severity | None, told: int
+) -> None:
+    page = Page(kind, "shop", "x", "run", severity=severity)
+    messages.trigger("chat", SLACK, page).send()
+    assert (
+        channel.slack.shown[0].count("./proven acknowledge shop/") == as_text(page).count("./proven acknowledge shop/") == told
+    )
+
+
 def test_slack_is_found_without_being_named(known_connections: Known) -> None:
     known_connections["slack"] = connections.Connection("slack", password=SLACK_TOKEN)
     message = messages.trigger("chat", SLACK, PAGE)
@@ -103,9 +117,9 @@ def test_an_alias_of_any_characters_is_closed_and_no_other(pager: Pager, alerts:
 
 @pytest.mark.parametrize(("severity", "priority"), [("critical", "P1"), ("warning", "P3"), ("info", "P5")])
 def test_urgency_is_a_priority_and_long_texts_are_cut_to_what_is_taken(
-    pager: Pager, alerts: OpsgenieRoute, severity: str, priority: str
+    pager: Pager, alerts: OpsgenieRoute, severity: Severity, priority: str
 ) -> None:
-    page = Page("key-expiring", "shop", "x" * 5000, "run", detail="y" * 20_000, severity=severity, source="w" * 300)  # type: ignore[arg-type]
+    page = Page("key-expiring", "shop", "x" * 5000, "run", detail="y" * 20_000, severity=severity, source="w" * 300)
     messages.trigger("oncall", alerts, page).send()
     assert pager.opsgenie.alerts[0].requests[0]["priority"] == priority
 

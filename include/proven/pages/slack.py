@@ -40,7 +40,8 @@ def trigger(name: str, route: SlackRoute, page: Page) -> Delivery:
     if page.detail:
         # what would end the block of code too early is written in another way
         blocks.append(_section(f"```{escape(page.detail.strip().replace('```', '´´´'), MOST_TEXT - 10)}```"))
-    blocks.append(_section(f"You are on it? Say so, and nobody else is called: `{escape(acknowledgement(page), MOST_FACT)}`"))
+    if command := acknowledgement(page):
+        blocks.append(_section(f"You are on it? Say so, and nobody else is called: `{escape(command, MOST_FACT)}`"))
     blocks.append({"type": "context", "elements": [_text(escape(footing(page), MOST_FACT))]})
     return _delivery(name, route, f"trigger {page.dedup_key}", headline, blocks)
 

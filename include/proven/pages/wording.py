@@ -29,8 +29,9 @@ def footing(page: Page) -> str:
 
 
 def acknowledgement(page: Page) -> str:
-    """Return what to type to say that somebody is on it, for receivers that have no button for it."""
-    return f"./proven acknowledge {shlex.quote(f'{page.database}/{page.key}')}"
+    """Return what to type to say that somebody is on it, for receivers that have no button for it; empty if nobody need be."""
+    command = f"./proven acknowledge {shlex.quote(f'{page.database}/{page.key}')}"
+    return "" if page.urgency == "info" or command == page.next_command else command
 
 
 def as_text(page: Page) -> str:
@@ -38,7 +39,8 @@ def as_text(page: Page) -> str:
     paragraphs = ["\n".join(f"{name + ':':<9}{value}" for name, value in facts(page).items())]
     if page.detail:
         paragraphs.append("What the machine says:\n" + textwrap.indent(page.detail.strip(), "    "))
-    paragraphs.append(f"You are on it? Say so, and nobody else is called:\n    {acknowledgement(page)}")
+    if command := acknowledgement(page):
+        paragraphs.append(f"You are on it? Say so, and nobody else is called:\n    {command}")
     paragraphs.append(footing(page))
     return "\n\n".join(paragraphs) + "\n"
 
