@@ -102,6 +102,13 @@ def test_everything_that_does_not_work_is_told_at_once_with_its_line(write: Writ
     assert all(fault.hint for fault in faults)
 
 
+def test_backups_that_nobody_here_can_read_are_told(write: Write) -> None:
+    """The escrow's private half lies in a safe."""
+    (fault,) = check(write(("[backup@proven.invalid, escrow@", "[escrow@")), live=True)
+    assert fault.where == "gnupg.home"
+    assert "no private key" in fault.what
+
+
 def test_a_store_that_does_not_answer_is_told(write: Write) -> None:
     unreachable = {"host": "http://127.0.0.1:9/auth/v1.0", "login": "u", "password": "p"}
     (fault,) = check(write(swift=unreachable), live=True)

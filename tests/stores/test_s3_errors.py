@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import logging
 import pathlib
@@ -10,6 +11,7 @@ import re
 import secrets
 from collections.abc import Iterator
 
+import botocore.auth
 import pytest
 
 from include.proven import errors
@@ -18,6 +20,8 @@ from tests.servers.fault_proxy import FaultProxy
 from tests.servers.s3 import Keys
 from tests.stores.s3_bed import S3Bed
 from tests.stores.uploading import ARTIFACT, describe_all, upload
+
+HOUR = datetime.timedelta(hours=1)
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +48,16 @@ def test_wrong_secret_is_named(s3_bed: S3Bed) -> None:
     with pytest.raises(errors.StoreError, match=f"s3: head object {ARTIFACT}: 403 Forbidden") as caught:
         s3_bed.wrong_credentials.begin_upload(ARTIFACT)
     assert "or they lack the permission s3:GetObject, s3:ListBucket" in caught.value.hint
+
+
+def test_a_clock_that_is_wrong_is_named_and_measured(swift_bed: S3Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours is an hour behind: what is signed by it is refused, and the refusal bears the right time."""
+    now = datetime.datetime.now(datetime.UTC)
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: (now - HOUR).replace(tzinfo=None))
+    with pytest.raises(errors.StoreError, match="403 RequestTimeTooSkewed") as caught:
+        swift_bed.store.check()
+    assert "clock of this machine" in caught.value.hint
+    assert abs(swift_bed.store.clock() - now) < datetime.timedelta(minutes=1)
 
 
 def test_unknown_key_is_named(s3_bed: S3Bed) -> None:

@@ -39,6 +39,10 @@ class Keyring:
             public_keys.require_usable(key, wanted, "recipient", "E")
         return recipients
 
+    def check_decryption(self) -> None:
+        """Encrypt a few bytes to those recipients that can be used, and decrypt them. Raise EncryptionError."""
+        self._try_decryption(self._try_recipients()[0])
+
     def export_public_keys(self) -> list[str]:
         """Return each recipient's public key, armoured. Raise EncryptionError as `check_recipients` does."""
         return [self._export(key.fingerprint) for key in self.check_recipients()]
@@ -130,17 +134,7 @@ class Keyring:
         That is a recipient (as the fleet file names it) that nothing can be encrypted to, `decryption` with a private key that
         is here, or `signature`. Raise EncryptionError if the home can't be read at all.
         """
-        keys = self._list()
-        usable: list[PublicKey] = []
-        found: dict[str, errors.ProvenError] = {}
-        for wanted in self._config.recipients:
-            try:
-                key = self._find(keys, wanted, "recipient")
-                public_keys.require_usable(key, wanted, "recipient", "E")
-            except errors.EncryptionError as error:
-                found[wanted] = error
-            else:
-                usable.append(key)
+        usable, found = self._try_recipients()
         attempts: dict[str, Callable[[], None]] = {
             "decryption": functools.partial(self._try_decryption, usable),
             "signature": self._try_signature,
@@ -168,6 +162,21 @@ class Keyring:
             if end := key.works_until(purpose):
                 found[key.fingerprint] = min(found.get(key.fingerprint, (end, key)), (end, key), key=lambda pair: pair[0])
         return sorted(found.values(), key=lambda pair: pair[0])
+
+    def _try_recipients(self) -> tuple[list[PublicKey], dict[str, errors.ProvenError]]:
+        """Return the recipients that can be encrypted to, and why others, as the fleet file names them, can't."""
+        keys = self._list()
+        usable: list[PublicKey] = []
+        faults: dict[str, errors.ProvenError] = {}
+        for wanted in self._config.recipients:
+            try:
+                key = self._find(keys, wanted, "recipient")
+                public_keys.require_usable(key, wanted, "recipient", "E")
+            except errors.EncryptionError as error:
+                faults[wanted] = error
+            else:
+                usable.append(key)
+        return usable, faults
 
     def _try_decryption(self, recipients: list[PublicKey]) -> None:
         """Encrypt a few bytes as a backup does, and decrypt them. Nothing is tried without any recipient."""

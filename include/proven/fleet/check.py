@@ -23,8 +23,8 @@ Trial = tuple[Path, Callable[[], object]]
 def check(path: pathlib.Path | None = None, *, live: bool = False) -> list[Fault]:
     """Return every fault of a fleet file (default: that of this installation) and of its databases' own checks, by line.
 
-    With `live`, a file without faults is also tried: connections resolve, databases' hosts start an agent, keys encrypt and
-    sign, stores are written and read, routes of pages and heartbeats have a key that can be one. Nobody is paged.
+    With `live`, a file without faults is also tried: connections resolve, databases' hosts start an agent, keys encrypt,
+    decrypt and sign, stores are written and read, routes of pages and heartbeats have a key that can be one. Nobody is paged.
     """
     path = path or load.default_path()
     reading = load.read(path)
@@ -52,6 +52,7 @@ def _trials(fleet: model.Fleet) -> Iterator[Trial]:
     installation = Installation(fleet)
     yield ("gnupg", "recipients"), lambda: installation.keyring.check_recipients()
     yield ("gnupg", "signer"), lambda: installation.keyring.check_signer()
+    yield ("gnupg", "home"), lambda: installation.keyring.check_decryption()
     for position, directory in enumerate(fleet.tools):
         yield ("tools", position), functools.partial(_require_directory, directory)
     for name in fleet.stores:

@@ -44,7 +44,11 @@ class Fullness(NamedTuple):
 def look(installation: Installation, now: datetime.datetime) -> Iterator[Finding]:
     """Yield the stores that are filling up. Raise ProvenError where one can't be looked at."""
     fleet = installation.fleet.stores
-    found = asking.ask_each(fleet, lambda name: functools.partial(measure, installation.store(name), fleet[name], now))
+    found = asking.ask_each(
+        fleet,
+        lambda name: functools.partial(measure, installation.store(name), fleet[name], now),
+        patience=holdings.PATIENCE,
+    )
     for name, fullness in found.given.items():
         if fullness:
             yield from _judge(name, fullness)

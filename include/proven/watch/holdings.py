@@ -22,6 +22,8 @@ class Held:
     """Ids of those that have a verdict here."""
 
 
+PATIENCE = 900.0
+"""Seconds that a store may take for the list of a million objects."""
 Holdings = dict[str, dict[str, Held]]
 """Database → recovery point, oldest first."""
 

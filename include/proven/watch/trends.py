@@ -60,7 +60,7 @@ def look(installation: Installation, now: datetime.datetime) -> Iterator[Finding
         catalogs[store] = Catalog(installation.store(store), installation.keyring)
         return functools.partial(holdings.survey, catalogs[store].store)
 
-    stores = asking.ask_each(installation.fleet.stores, prepare)
+    stores = asking.ask_each(installation.fleet.stores, prepare, patience=holdings.PATIENCE)
     for name in installation.fleet.databases:
         yield from _judge_sizes(name, _points(installation, stores, name))
     speeds = asking.ask_each(
