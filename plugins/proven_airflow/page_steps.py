@@ -80,11 +80,7 @@ def acknowledge(params: Any = None) -> None:
 def digest() -> None:
     """Send the digest to those that have had none since its schedule's last moment. Fail if one of them did not take it."""
     installation, until = open_installation(), turns.now()
-    wanted = installation.fleet.pages.digest
-    if wanted is None:
-        raise ConfigError("digest: the fleet asks for none", hint="Its DAG goes with the next reading of the fleet file.")
-    last = schedule.last_moment(wanted.schedule, until)
-    since = schedule.last_moment(wanted.schedule, last - datetime.timedelta(seconds=1))
+    since = news.begin(installation, until)
     sent = news.send(installation, news.compose(installation, since, until))
     log.info("since %s; sent to %s; had it: %s", since, ", ".join(sent.routes) or "nobody", ", ".join(sent.had_it) or "nobody")
     delivery.resolve(installation.fleet, FLEET, [page_key(DIGEST_FAILED.kind, DIGEST_FAILED.thing)], StoreLedger(installation))
