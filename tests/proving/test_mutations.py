@@ -10,7 +10,7 @@ from tests.proof.copies import Pair
 from tests.proving import specimen
 from tests.proving.trial import Result, Trial
 
-SEED, COUNT = 20261121, 200
+SEED, COUNT = 20261121, 100
 
 
 @pytest.fixture(scope="module")
