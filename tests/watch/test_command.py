@@ -30,7 +30,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bench.Bed]:
     home = pathlib.Path("/tmp") / f"proven-watch-{os.getpid()}"
     create_demo_keys(home)
     (folder / "gnupg").symlink_to(home)
-    with bench.directory_bed(folder, DATABASES, POINTS) as bed:
+    with bench.directory_bed(bench.plan(folder, DATABASES, POINTS)) as bed:
         yield bed
     gpg.stop_agents(home)
     shutil.rmtree(home)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from include.proven.bench import documents, fingerprint, measure, pipelines, transfer
+from include.proven.bench import documents, fingerprint, measure, pipelines, transfer, watch
 from include.proven.demo import environment
 
-TABLES = ("pipelines", "transfer", "fingerprint")
+TABLES = ("pipelines", "transfer", "fingerprint", "watch")
 DOCUMENT = environment.CHECKOUT / "docs" / "benchmarks.md"
 
 
@@ -25,7 +25,7 @@ def main() -> int:
         help=f"rows of each of the {fingerprint.TABLES} fingerprinted tables (default: %(default)s, of 250 bytes or so)",
     )
     parser.add_argument("--flavour", choices=fingerprint.FLAVOURS, help="fingerprint on this server only (default: both)")
-    parser.add_argument("--write", action="store_true", help="write the fingerprint's table into docs/benchmarks.md too")
+    parser.add_argument("--write", action="store_true", help="write the last two tables into docs/benchmarks.md too")
     parser.add_argument("--only", choices=TABLES, help="only this table")
     arguments = parser.parse_args()
     wanted = [arguments.only] if arguments.only else TABLES
@@ -37,6 +37,8 @@ def main() -> int:
         print()
     if "fingerprint" in wanted:
         _bench_fingerprint(arguments)
+    if "watch" in wanted:
+        _bench_watch(arguments)
     return 0
 
 
@@ -47,6 +49,13 @@ def _bench_fingerprint(arguments: argparse.Namespace) -> None:
     if arguments.write:
         pool = f"Buffer pool {fingerprint.BUFFER_POOL}."
         documents.write_between(DOCUMENT, "fingerprint", f"{documents.describe_machine()} {pool}\n\n{table}")
+
+
+def _bench_watch(arguments: argparse.Namespace) -> None:
+    table = watch.table(watch.run())
+    print(table, end="")
+    if arguments.write:
+        documents.write_between(DOCUMENT, "watch", f"{documents.describe_machine()}\n\n{table}")
 
 
 if __name__ == "__main__":

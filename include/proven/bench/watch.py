@@ -71,6 +71,18 @@ class Measured:
 
 
 @dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is written into a store."""
+
+    folder: pathlib.Path
+    """The keys are in its `gnupg`."""
+    databases: list[str]
+    late: frozenset[str]
+    """Databases that are beyond their RPO."""
+    objects: list[history.Stored]
+
+
+@dataclasses.dataclass(frozen=True)
 class Bed:
     """A fleet whose store is written."""
 
@@ -90,8 +102,9 @@ def run(databases: int = DATABASES, points: int = POINTS, rounds: int = ROUNDS) 
         folder = pathlib.Path(scratch)
         create_demo_keys(folder / "gnupg")
         try:
+            planned = plan(folder, databases, points)
             for make in (directory_bed, swift_bed):
-                with make(folder, databases, points) as bed:
+                with make(planned) as bed:
                     found += [_measure(bed, arguments, rounds) for arguments in (["--only", "recency"], [])]
         finally:
             gpg.stop_agents(folder / "gnupg")
@@ -138,72 +151,62 @@ def _run_once(bed: Bed, arguments: Sequence[str]) -> Measured:
 
 
 @contextlib.contextmanager
-def directory_bed(folder: pathlib.Path, databases: int, points: int) -> Iterator[Bed]:
-    """Write the histories of so many databases into a directory, beside the keys in `gnupg`."""
-    place = folder / "store"
-    names, late = _names(databases)
-    for stored in _objects(folder, databases, points):
+def directory_bed(planned: Plan) -> Iterator[Bed]:
+    """Write the histories into a directory."""
+    place = planned.folder / "store"
+    for stored in planned.objects:
         path = place / stored.key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(stored.content)
     config = {"kind": "directory", "path": str(place)}
-    yield Bed("directory", folder, config, _write_fleet(folder, names, config, {}), late)
+    yield Bed("directory", planned.folder, config, _write_fleet(planned, config, {}), planned.late)
 
 
 @contextlib.contextmanager
-def swift_bed(folder: pathlib.Path, databases: int, points: int) -> Iterator[Bed]:
+def swift_bed(planned: Plan) -> Iterator[Bed]:
     """Start a Swift and write the histories into a container of it."""
     account = Account("proven", "bench", secrets.token_hex(16))
-    names, late = _names(databases)
-    server = swift.start_swift(folder / "swift", environment.SWIFT_PYTHON, Settings((account,), parent=os.getpid()))
+    server = swift.start_swift(planned.folder / "swift", environment.SWIFT_PYTHON, Settings((account,), parent=os.getpid()))
     try:
         login = {"host": server.auth_url, "login": f"{account.account}:{account.user}", "password": account.password}
         config = {"kind": "swift", "connection": "swift", "container": CONTAINER}
-        _upload(folder, _objects(folder, databases, points), config, login)
-        variables = _write_fleet(folder, names, config, {"swift": {"conn_type": "swift", **login}})
-        yield Bed("Swift", folder, config, variables, late)
+        _upload(planned, config, login)
+        variables = _write_fleet(planned, config, {"swift": {"conn_type": "swift", **login}})
+        yield Bed("Swift", planned.folder, config, variables, planned.late)
     finally:
         swift.stop(server)
 
 
-def _upload(folder: pathlib.Path, objects: Iterator[history.Stored], config: dict[str, Any], login: dict[str, str]) -> None:
+def _upload(planned: Plan, config: dict[str, Any], login: dict[str, str]) -> None:
     """Upload what is read, and put the names of the rest into the listing."""
     from include.proven.stores.swift import SwiftStore
 
     connection = connections.Connection("swift", "swift", login["host"], login=login["login"], password=login["password"])
     store = SwiftStore("store", model.SwiftStore.model_validate(config), connection)
-    listed: list[str] = []
+    listed = [stored.key for stored in planned.objects if not stored.is_read]
+    read = [stored for stored in planned.objects if stored.is_read]
     with concurrent.futures.ThreadPoolExecutor(UPLOADS) as pool:
-        sent = []
-        for stored in objects:
-            if stored.is_read:
-                sent.append(pool.submit(store.put_record, stored.key, stored.content))
-            else:
-                listed.append(stored.key)
-        for one in sent:
-            one.result()
-    argv = [str(environment.SWIFT_PYTHON), "-c", LIST_THEM, str(folder / "swift"), CONTAINER]
+        list(pool.map(lambda stored: store.put_record(stored.key, stored.content), read))
+    argv = [str(environment.SWIFT_PYTHON), "-c", LIST_THEM, str(planned.folder / "swift"), CONTAINER]
     done = subprocess.run(argv, input=json.dumps(listed), capture_output=True, text=True, check=False)
     if done.stdout.strip() != str(len(listed)):
         raise ToolError("swift: the listing could not be written", detail=done.stderr[-2000:])
 
 
-def _objects(folder: pathlib.Path, databases: int, points: int) -> Iterator[history.Stored]:
-    names, late = _names(databases)
-    config = model.GnuPG(home=folder / "gnupg", recipients=["backup@proven.invalid"], signer="backup@proven.invalid")
-    return history.objects(Keyring(config), names, points, datetime.datetime.now(datetime.UTC), late)
-
-
-def _names(databases: int) -> tuple[list[str], frozenset[str]]:
+def plan(folder: pathlib.Path, databases: int, points: int) -> Plan:
+    """Return the histories of so many databases, signed by the keys in `gnupg` of that folder."""
     names = [f"shop_{number:04d}" for number in range(databases)]
-    return names, frozenset(names[::LATE_EVERY])
+    late = frozenset(names[::LATE_EVERY])
+    config = model.GnuPG(home=folder / "gnupg", recipients=["backup@proven.invalid"], signer="backup@proven.invalid")
+    now = datetime.datetime.now(datetime.UTC)
+    return Plan(folder, names, late, list(history.objects(Keyring(config), names, points, now, late)))
 
 
-def _write_fleet(
-    folder: pathlib.Path, names: Sequence[str], store: dict[str, Any], known: dict[str, dict[str, str]]
-) -> dict[str, str]:
+def _write_fleet(planned: Plan, store: dict[str, Any], known: dict[str, dict[str, str]]) -> dict[str, str]:
     """Write fleet file and connections; return what leads the command line there."""
-    (folder / "fleet.yaml").write_text(yaml.safe_dump(history.document(folder / "gnupg", names, store), sort_keys=False))
+    folder = planned.folder
+    fleet = history.document(folder / "gnupg", planned.databases, store)
+    (folder / "fleet.yaml").write_text(yaml.safe_dump(fleet, sort_keys=False))
     private = folder / "connections.json"
     private.touch(mode=0o600)
     private.write_text(json.dumps(known))
