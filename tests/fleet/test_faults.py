@@ -287,3 +287,18 @@ def test_who_hears_of_pages_must_exist_and_the_moments_too(file: pathlib.Path, l
 def test_an_owner_may_be_written_with_blanks_around(file: pathlib.Path) -> None:
     file.write_text(changed("pages:\n", "pages:\n  rules: [{owners: [' shop-team '], contacts: [oncall]}]\n"))
     assert load.find_faults(file) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "where"),
+    [
+        ("expendable: [scratch]", "databases.shop.expendable[0]"),
+        ("schemas: [shop, scratch]\n    expendable: [other, scratch]", "databases.shop.expendable[1]"),
+    ],
+)
+def test_expendable_schemas_that_are_backed_up_are_told(file: pathlib.Path, lines: str, where: str) -> None:
+    fault = only_fault(file, changed("    sandbox: local\n", f"    sandbox: local\n    {lines}\n"))
+    assert fault.where == where
+    assert fault.what == "'scratch' is backed up all the same"
+    file.write_text(changed("    sandbox: local\n", "    sandbox: local\n    schemas: [shop]\n    expendable: [scratch]\n"))
+    assert load.find_faults(file) == []

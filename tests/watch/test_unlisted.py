@@ -52,7 +52,7 @@ def test_a_new_schema_is_in_nobodys_list(files: FleetFiles, source: DatabaseServ
     assert "`schemas` of shop" in found[0].hint
     opened = change(files, monkeypatch, schemas=["shop", "odd name-ü"], expendable=["scratch"])
     assert told(opened) == [("shop", "reports")]
-    assert told(change(files, monkeypatch, schemas=None)) == []
+    assert told(change(files, monkeypatch, schemas=None, expendable=[])) == []
 
 
 @pytest.mark.failure("A12")

@@ -22,7 +22,7 @@ def find_faults(fleet: dict[str, Any], folder: pathlib.Path) -> Iterator[Finding
     """Given the values of a fleet file in `folder`, yield what does not fit together."""
     for name, database in _mapping(fleet, "databases").items():
         if isinstance(database, dict):
-            for find in (_find_dangling, _find_checks, _find_schedule):
+            for find in (_find_dangling, _find_checks, _find_schedule, _find_expendable):
                 for path, what, hint in find(fleet, database, folder):
                     yield ("databases", name, *path), what, hint
     for path, what, hint in _find_in_pages(fleet, _mapping(fleet, "pages")):
@@ -54,6 +54,13 @@ def _find_schedule(_fleet: dict[str, Any], database: dict[str, Any], _folder: pa
     if promised and promised < longest:
         what = f"can't be kept: the schedule leaves up to {schedule.words(longest)} between two backups"
         yield ("objectives", "rpo"), what, "Back up more often, or promise the interval and what a drill takes."
+
+
+def _find_expendable(_fleet: dict[str, Any], database: dict[str, Any], _folder: pathlib.Path) -> Iterator[Finding]:
+    expendable, listed = database.get("expendable"), database.get("schemas")
+    for number, name in enumerate(expendable if isinstance(expendable, list) else []):
+        if listed is None or (isinstance(listed, list) and name in listed):
+            yield ("expendable", number), "is backed up all the same", "Only `schemas` leaves something out: list what matters."
 
 
 def _find_bad_cron(entry: dict[str, Any]) -> Iterator[Finding]:
