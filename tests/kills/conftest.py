@@ -25,14 +25,14 @@ from tests.servers.pager import ROUTING_KEY, Pager, running_pager
 from tests.servers.swift import Swift
 
 if "PROVEN_KILLS" not in os.environ:
-    collect_ignore = ["test_backup.py", "test_drill.py", "test_parts.py"]
+    collect_ignore = ["test_backup.py", "test_drill.py", "test_ends.py", "test_parts.py"]
 
 SHOP = """
 CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, note VARCHAR(40));
 INSERT INTO orders (note) SELECT CONCAT('order ', seq) FROM seq_1_to_1000;
 """
 SETTINGS = {
-    "AIRFLOW__CORE__PARALLELISM": "4",
+    "AIRFLOW__CORE__PARALLELISM": "8",
     # minutes in real life: what is killed is missed after that
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",

@@ -44,6 +44,8 @@ class Stage:
     """Log of the receivers."""
     schema: str
     rows: list[table.Row] = dataclasses.field(default_factory=list)
+    unanswered: list[Cause] = dataclasses.field(default_factory=list)
+    """Causes whose page the next proof of their database must resolve."""
 
     def cause(self, name: str) -> Cause:
         """Begin the row of a cause of `table.CAUSES`."""
@@ -90,9 +92,21 @@ class Stage:
         wait_for(lambda: self.house.source.sql(WAITS) != [["0"]], "the backup that waits for the lock")
         return run, task, supervisor
 
-    def prove(self, database: str) -> None:
-        """Back up and drill a database, and see it proven."""
-        assert self.house.back_up(database) == "success"
+    def back_up_only(self, database: str) -> None:
+        """Back up a database, and keep the drill of it from beginning."""
+        self.house.pause(f"drill__{database}")
+        assert self.house.finish(f"backup__{database}", self.house.trigger(f"backup__{database}")) == "success"
+        self.house.pause(f"drill__{database}", paused=False)
+
+    def prove(self, *databases: str) -> None:
+        """Back up and drill databases, all at the same time, and see them proven."""
+        house, limit = self.house, 300 * (1 + len(databases))
+        before = {name: {run["dag_run_id"] for run in house.runs(f"drill__{name}")} for name in databases}
+        backups = {name: house.trigger(f"backup__{name}") for name in databases}
+        for name, run in backups.items():
+            assert house.finish(f"backup__{name}", run, seconds=limit) == "success"
+        for name in databases:
+            assert house.finish(f"drill__{name}", house.next_drill(name, before[name]), seconds=limit) == "success"
 
     def schedule(self, database: str, cron: str | None) -> None:
         """Change a database's schedule in the fleet file, and wait until Airflow has read it."""
@@ -132,6 +146,13 @@ class Cause:
     stage: Stage
     row: table.Row
     begun: float = 0.0
+    also: tuple[tuple[str, str], ...] = ()
+    """(action, route) of what belongs to an earlier or later page of the same key."""
+
+    @property
+    def database(self) -> str:
+        """Whose page it is."""
+        return self.row.key.split("/")[1]
 
     def happens(self) -> None:
         """Note the moment. From here on, whatever people hear belongs to this cause."""
@@ -143,10 +164,11 @@ class Cause:
         os.kill(pid, signal.SIGKILL)
 
     def heard(self) -> list[heard.Heard]:
-        """Return what people have heard since, but not the end of what was wrong before."""
+        """Return what people have heard since, but for the pages of other causes and the end of what was wrong before."""
         events = heard.read(self.stage.heard)
         last = {one.key: one.action for one in events if one.at < self.begun}
-        others = {key for key, action in last.items() if action == "trigger"} - {self.row.key}
+        others = {key for key, action in last.items() if action == "trigger"} | {row.key for row in self.stage.rows}
+        others -= {self.row.key}
         return [one for one in events if one.at >= self.begun and one.key not in others]
 
     def pages(self, key: str, severity: str, route: str = "oncall", *, seconds: float = PAGE_SECONDS) -> None:
@@ -161,18 +183,22 @@ class Cause:
         """Return the first page since, if there is one."""
         return next((one for one in self.heard() if one.action == "trigger"), None)
 
-    def is_resolved_by(self, what: str, *also: tuple[str, str]) -> None:
-        """See that it was one page, and is resolved once. `also`: (action, route) that belong to an earlier page of the key."""
+    def waits_for_proof(self) -> None:
+        """Leave the page open: `test_ends.py` proves all databases at once, and sees whether that resolves it."""
+        self.stage.unanswered.append(self)
+
+    def is_resolved_by(self, what: str) -> None:
+        """See that it was one page, and is resolved once."""
         key, route = self.row.key, self.row.route
-        wait_for(lambda: [one for one in self.heard() if one.action == "resolve"], f"the end of {key}", seconds=60)
-        time.sleep(QUIET_SECONDS)
+        ends = wait_for(lambda: [one for one in self.heard() if one.action == "resolve"], f"the end of {key}", seconds=60)
+        time.sleep(max(0.0, ends[-1].at + QUIET_SECONDS - time.time()))
         events = self.heard()
         told = sorted((one.action, one.route, one.key) for one in events)
-        assert told == sorted((action, to, key) for action, to in [("trigger", route), ("resolve", route), *also])
+        assert told == sorted((action, to, key) for action, to in [("trigger", route), ("resolve", route), *self.also])
         page = next(one for one in events if one.action == "trigger")
         assert self.stage.runbook_opens(page.runbook), page.runbook
         self.row.pages = len([one for one in events if (one.action, one.route) == ("trigger", route)])
-        self.row.resolved_by, self.row.resolve_seconds = what, events[-1].at - self.begun
+        self.row.resolved_by, self.row.resolve_seconds = what, events[-1].at - self.begun  # the last is a resolution
         self.row.fault = ""
         table.write(self.stage.rows)
 

@@ -1,4 +1,4 @@
-"""Whatever ends a backup is one page, and the next proof resolves it. Each cause has a database of its own: none flaps."""
+"""Whatever ends a backup is one page. Each cause has a database of its own: none flaps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from tests.kills.stage import Stage, login_of
 
 pytestmark = pytest.mark.scheduler
 FAILED = "proven/{}/backup-failed"
-PROOF = "the next backup was drilled and proven"
 
 
 def test_a_task_that_raises(stage: Stage) -> None:
@@ -22,8 +21,7 @@ def test_a_task_that_raises(stage: Stage) -> None:
         run = stage.house.trigger("backup__raises")
         cause.pages(FAILED.format("raises"), "error")
         assert stage.house.finish("backup__raises", run) == "failed"
-    stage.prove("raises")
-    cause.is_resolved_by(PROOF)
+    cause.waits_for_proof()
 
 
 def test_a_source_that_refuses(stage: Stage) -> None:
@@ -40,8 +38,7 @@ def test_a_source_that_refuses(stage: Stage) -> None:
     finally:
         connection["password"] = password
         files.write()
-    stage.prove("refused")
-    cause.is_resolved_by(PROOF)
+    cause.waits_for_proof()
 
 
 @pytest.mark.failure("D5")
@@ -52,8 +49,7 @@ def test_a_task_that_is_killed(stage: Stage) -> None:
         cause.kill(task)
         cause.pages(FAILED.format("killed"), "error")
         assert stage.house.finish("backup__killed", run) == "failed"
-    stage.prove("killed")
-    cause.is_resolved_by(PROOF)
+    cause.waits_for_proof()
 
 
 def test_a_task_for_which_there_is_no_memory(stage: Stage, tmp_path: pathlib.Path) -> None:
@@ -74,8 +70,7 @@ def test_a_task_for_which_there_is_no_memory(stage: Stage, tmp_path: pathlib.Pat
         assert memory.was_exceeded(tmp_path), "the kernel has killed it, and nobody else"
     finally:
         memory.remove(tmp_path)
-    stage.prove("memory")
-    cause.is_resolved_by(PROOF)
+    cause.waits_for_proof()
 
 
 @pytest.mark.failure("D5")
@@ -86,8 +81,7 @@ def test_a_supervisor_that_is_killed(stage: Stage) -> None:
         cause.kill(supervisor)
         cause.pages(FAILED.format("supervisor"), "error")
         assert stage.house.finish("backup__supervisor", run) == "failed"
-    stage.prove("supervisor")
-    cause.is_resolved_by(PROOF)
+    cause.waits_for_proof()
 
 
 def test_a_task_whose_time_is_up(stage: Stage) -> None:
@@ -97,8 +91,7 @@ def test_a_task_whose_time_is_up(stage: Stage) -> None:
         cause.happens()
         cause.pages(FAILED.format("timeout"), "error")
         assert stage.house.finish("backup__timeout", run) == "failed"
-    stage.prove("timeout")
-    cause.is_resolved_by(PROOF)
+    cause.waits_for_proof()
 
 
 def test_a_run_that_a_person_marks_failed(stage: Stage) -> None:
@@ -109,5 +102,4 @@ def test_a_run_that_a_person_marks_failed(stage: Stage) -> None:
         stage.house.call("PATCH", f"/api/v2/dags/backup__marked/dagRuns/{run}?update_mask=state", {"state": "failed"})
         cause.pages(FAILED.format("marked"), "error")
         assert stage.house.finish("backup__marked", run) == "failed"
-    stage.prove("marked")
-    cause.is_resolved_by(PROOF)
+    cause.waits_for_proof()
