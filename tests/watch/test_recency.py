@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import pathlib
+import secrets
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from include.proven import ids
+from include.proven import connections, ids
 from include.proven.bench import history
 from include.proven.catalog import newest
 from include.proven.catalog.newest import NewestProofs
@@ -21,6 +22,7 @@ from include.proven.installation import Installation
 from include.proven.watch import newcomers, overview, recency
 from include.proven.watch.concern import Finding
 from tests.servers.gnupg import NewHome
+from tests.servers.swift import Swift
 from tests.watch.installations import DAY, NOW
 
 HOUR = datetime.timedelta(hours=1)
@@ -300,3 +302,19 @@ def test_a_store_without_its_container_holds_nothing(yard: Yard) -> None:
     assert overview.read(yard.open(), NOW).states[0].recovery_point == ""
     store = yard.open().store("store")
     assert NewestProofs(store, yard.open().keyring).oldest("shop") == ""
+
+
+def test_a_real_swift_is_read_by_many_threads(yard: Yard, swift: Swift) -> None:
+    container, names = f"t{secrets.token_hex(4)}", ("shop", "web")
+    store = swift.store(container)
+    for stored in history.objects(yard.open().keyring, names, 3, NOW, frozenset({"web"})):
+        store.put_record(stored.key, stored.content)
+    store.put_record("shop/pages/backup-failed/x.json", b"{}")
+    document = history.document(yard.home, names, {"kind": "swift", "connection": "swift", "container": container})
+    document["stores"]["store"]["prefix"] = "backups"
+    connections.use_resolver({"swift": swift.connection()}.__getitem__)
+    try:
+        found = list(recency.look(Installation(model.Fleet.model_validate(document)), NOW))
+    finally:
+        connections.use_resolver(None)
+    assert [(finding.kind, finding.database) for finding in found] == [("proof-old", "web")]
