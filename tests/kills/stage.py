@@ -177,7 +177,6 @@ class Cause:
         page = wait_for(self.first_page, f"the page {key}", seconds=seconds)
         assert (page.key, page.severity, page.route) == (key, severity, route)
         self.row.page_seconds = page.at - self.begun
-        self.row.noticed = self.noticed_by(page)
 
     def first_page(self) -> heard.Heard | None:
         """Return the first page since, if there is one."""
@@ -198,6 +197,7 @@ class Cause:
         page = next(one for one in events if one.action == "trigger")
         assert self.stage.runbook_opens(page.runbook), page.runbook
         self.row.pages = len([one for one in events if (one.action, one.route) == ("trigger", route)])
+        self.row.noticed = self.noticed_by(page)  # by now its log is written
         self.row.resolved_by, self.row.resolve_seconds = what, events[-1].at - self.begun  # the last is a resolution
         self.row.fault = ""
         table.write(self.stage.rows)
