@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from include.proven import ids
+from include.proven.catalog import newest
 from include.proven.encryption.keyring import Keyring
 from include.proven.manifest import Stage
 from include.proven.proof.verdict import Check, Outcome, Step, Verdict
@@ -20,6 +21,8 @@ HOURS_OLD = 3
 """Of the newest recovery point; the others are a day older each."""
 UNPROVEN = 2
 """Newest recovery points of a database beyond its RPO that no drill has proven."""
+READ_LATE = 1 + newest.FACTOR
+"""Verdicts that are read of such a database: the first, and in a second round some more."""
 LISTED = b"{}\n"
 ARTIFACTS = ("accounts.sql.zst.gpg", "dump.sql.zst.gpg", "grants.sql.zst.gpg")
 CHECKS = 24
@@ -43,7 +46,7 @@ def objects(
         for age in range(points):
             begun = now - datetime.timedelta(days=age, hours=HOURS_OLD, seconds=-(number % 3600))
             outcome: Outcome = "unproven" if database in late and age < UNPROVEN else "proven"
-            is_read = age <= UNPROVEN if database in late else age == 0
+            is_read = age < (READ_LATE if database in late else 1)
             yield from _recovery_point(keyring, database, begun, outcome, is_read=is_read)
 
 
