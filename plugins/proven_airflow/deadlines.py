@@ -36,7 +36,7 @@ def of_backup(fleet: Fleet, name: str, database: Database) -> DeadlineAlert:
     """Return the deadline of a database's backups: the dump, and the copies with all their tries, may take their time."""
     copying = (1 + house_rules.COPY_RETRIES["retries"]) * database.backup_time_limit + house_rules.COPY_RETRIES_TAKE
     limit = database.backup_time_limit + (copying if len(database.stores) > 1 else NOTHING)
-    return _alert(name, (fleet.spread or NOTHING) + limit + 2 * house_rules.STEP_TIME_LIMIT)
+    return alert(name, (fleet.spread or NOTHING) + limit + 2 * house_rules.STEP_TIME_LIMIT)
 
 
 def of_drill(fleet: Fleet, name: str, database: Database) -> DeadlineAlert:
@@ -44,7 +44,13 @@ def of_drill(fleet: Fleet, name: str, database: Database) -> DeadlineAlert:
 
     So may waiting for room in the sandbox, within that; where drills wait for longer than they would take, it is too small.
     """
-    return _alert(name, (fleet.spread or NOTHING) + 3 * database.drill_time_limit + 4 * house_rules.STEP_TIME_LIMIT)
+    return alert(name, (fleet.spread or NOTHING) + 3 * database.drill_time_limit + 4 * house_rules.STEP_TIME_LIMIT)
+
+
+def alert(database: str, limit: datetime.timedelta) -> DeadlineAlert:
+    """Return the deadline of runs that are about a database, counted from the moment at which they are queued."""
+    callback = AsyncCallback(page_stuck, kwargs={"database": database, "seconds": limit.total_seconds()})
+    return DeadlineAlert(reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=limit, callback=callback, name="run-stuck")
 
 
 async def page_stuck(context: dict[str, Any], database: str, seconds: float) -> None:
@@ -68,11 +74,6 @@ def look(installation: Installation, now: datetime.datetime) -> Iterator[Finding
 
 
 CONCERN = Concern(name="runs that take too long", kinds=(KIND,), look=look, needs="airflow")
-
-
-def _alert(database: str, limit: datetime.timedelta) -> DeadlineAlert:
-    callback = AsyncCallback(page_stuck, kwargs={"database": database, "seconds": limit.total_seconds()})
-    return DeadlineAlert(reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=limit, callback=callback, name="run-stuck")
 
 
 def _page(database: str, dag: str, run: str, seconds: float) -> None:
