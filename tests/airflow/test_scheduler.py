@@ -60,7 +60,7 @@ def test_a_fire_drill_is_filled_in_by_form(house: House) -> None:
     run = house.trigger("fire_drill", database="shop", recovery_point=first, sandbox="local", keep_on_failure=True)
     assert house.finish("fire_drill", run) == "success"
     outcomes = {verdict.triggered_by: verdict.outcome for verdict in house.catalog("shop").verdicts("shop", first)}
-    assert outcomes[f"airflow:fire_drill/{run}"] == "proven"
+    assert outcomes[f"airflow:fire_drill/{run} ({house.airflow.login[0]})"] == "proven", "by whom, too"
     house.nothing_runs()
 
 
