@@ -100,3 +100,19 @@ def test_a_server_that_does_not_answer_hides_no_other(
         for one in unlisted.look(files.open(monkeypatch), NOW):
             found.append(one.thing)  # noqa: PERF401  # what came before the error is what is asked
     assert found == ["forgotten"]
+
+
+def test_the_command_asks_databases_with_all_only(
+    make_fleet: MakeFleet, mariadb_source: DatabaseServer, tmp_path: pathlib.Path
+) -> None:
+    mariadb_source.drop_schemas()
+    mariadb_source.sql("CREATE DATABASE shop; CREATE DATABASE reports")
+    files = make_fleet(mariadb_source, schemas=["shop"], stores=["disk"])
+    files.document["stores"] = {"disk": installations.directory(tmp_path / "disk", capacity="1 TB")}
+    files.write()
+    done = files.run("watch", "--no-page")
+    assert (done.returncode, done.stdout) == (0, "1 database: all in order\n"), done.stderr
+    done = files.run("watch", "--no-page", "--all")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("shop: in no backup: schema reports on ")
+    assert len(done.stdout.splitlines()) == 1
