@@ -2,8 +2,8 @@
 
 gpg checks one detached signature a run, which takes 20 ms: a thousand would take 20 s. It checks many *messages* a run, and a
 signature packet followed by its content as a literal data packet is a signed message (RFC 4880, 11.3). It does so on a keyring
-of the old format that has one key: there it remembers that it has checked the key's own signatures; of a key in a keybox it checks
-them again, several times over, for each message.
+of the old format that has one key: there it remembers that it has checked the key's own signatures; of a key in a keybox it
+checks them again, several times over, for each message.
 """
 
 from __future__ import annotations
