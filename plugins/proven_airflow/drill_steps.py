@@ -136,7 +136,9 @@ def resolve_pages() -> None:
     installation, this = _this_drill()
     kinds = aftermath.answered_pages(installation, this)
     sent = delivery.resolve(installation.fleet, this.database, kinds, StoreLedger(installation))
-    log.info("resolved on %s", ", ".join(sent.routes) or "no route: nothing was open")
+    log.info("resolved on %s", ", ".join(sent.routes) or "no route: nothing is open that could be resolved now")
+    for key in sent.held:
+        log.info("%s has come and gone before: the watch resolves it when it stays away", key)
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE)
