@@ -12,6 +12,8 @@ from tests.kills.stage import Stage, login_of
 
 pytestmark = pytest.mark.scheduler
 FAILED = "proven/{}/backup-failed"
+LITTLE = 128 * 1024
+"""Bytes of new memory that a task may take up. A small backup is content with one MiB."""
 
 
 def test_a_task_that_raises(stage: Stage) -> None:
@@ -62,6 +64,9 @@ def test_a_task_for_which_there_is_no_memory(stage: Stage, tmp_path: pathlib.Pat
     try:
         with stage.locked_source():
             run, task, _ = stage.waiting_backup("memory")
+            for name in ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.max"):
+                if (group / name).exists():
+                    (group / name).write_text(str(LITTLE))
             (group / "cgroup.procs").write_text(str(task))
         # nothing waits any more: the task reads what its agent says, and whatever it touches counts in its cgroup
         cause.happens()
