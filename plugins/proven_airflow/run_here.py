@@ -51,7 +51,10 @@ def run_dag(dag_id: str) -> bool:
     bag = DagBag(conf.get("core", "dags_folder"))
     if dag_id not in bag.dags:
         raise LookupError(f"there is no DAG {dag_id}: {bag.import_errors or 'not in this fleet'}")
-    return str(bag.dags[dag_id].test().state) == "success"
+    dag = bag.dags[dag_id]
+    # for `test()` a DAG's deadline is no id, and it fails where it looks one up (3.3.2); there is nobody who would notice one
+    dag.deadline = None
+    return str(dag.test().state) == "success"
 
 
 def main() -> None:
