@@ -18,6 +18,8 @@ from include.proven.reports import digests, html, paging, period_gathering
 from include.proven.reports.digests import Digest
 
 WEEK = datetime.timedelta(days=7)
+AHEAD = datetime.timedelta(minutes=10)
+"""Clocks disagree: a run that begins so little before its moment is that moment's, or its digest would not be sent at all."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +37,7 @@ def begin(installation: Installation, until: datetime.datetime) -> datetime.date
     wanted = installation.fleet.pages.digest
     if wanted is None:
         return until - WEEK
-    due = schedule.last_moment(wanted.schedule, until)
+    due = schedule.last_moment(wanted.schedule, until + AHEAD)
     return schedule.last_moment(wanted.schedule, due - datetime.timedelta(seconds=1))
 
 
@@ -65,7 +67,7 @@ def send(installation: Installation, digest: Digest) -> Sent:
     if wanted is None:
         raise ConfigError("digest: the fleet asks for none", hint="Name its contacts in the fleet file: pages.digest.contacts.")
     sent = digest_memory.recall(installation)
-    due = schedule.last_moment(wanted.schedule, digest.until)
+    due = schedule.last_moment(wanted.schedule, digest.until + AHEAD)
     contacts = list(dict.fromkeys(wanted.contacts))
     had_it = [name for name in contacts if name in sent and sent[name] >= due]
     failures: list[ProvenError] = []
@@ -74,7 +76,7 @@ def send(installation: Installation, digest: Digest) -> Sent:
             continue
         try:
             _compose_message(name, installation.fleet.pages.routes[name], digest).send()
-            sent = sent | {name: digest.until}
+            sent = sent | {name: max(due, digest.until)}
             digest_memory.remember(installation, sent)
         except ProvenError as error:
             failures.append(error)

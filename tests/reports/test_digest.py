@@ -204,7 +204,7 @@ def test_each_kind_of_route_tells_it(contacts: Contacts, composed: Digest, mail:
 def test_nobody_gets_it_more_often_than_the_schedule_says(contacts: Contacts, composed: Digest) -> None:
     everybody = list(contacts.ways)
     digest.send(contacts.installation, at(composed, MONDAY))
-    for moment in (MONDAY, MONDAY + DAY, MONDAY + 6 * DAY):
+    for moment in (MONDAY, MONDAY + 6 * DAY):
         again = digest.send(contacts.installation, at(composed, moment))
         assert (again.routes, again.had_it) == ([], everybody)
     assert set(contacts.seen().values()) == {1}
@@ -228,6 +228,16 @@ def test_pagers_are_not_for_news(drilled: Drilled, contacts: Contacts, composed:
         digest.send(wanting(drilled, {"oncall": way.route}, ["oncall"]), at(composed, MONDAY))
     assert contacts.seen()["hook"] == 0
     assert pager.incidents == []
+
+
+@pytest.mark.failure("D5")
+def test_a_clock_that_is_behind_loses_no_digest_and_doubles_none(contacts: Contacts, composed: Digest) -> None:
+    everybody = list(contacts.ways)
+    digest.send(contacts.installation, at(composed, MONDAY))
+    early = MONDAY + WEEK - datetime.timedelta(seconds=8)
+    assert digest.send(contacts.installation, at(composed, early)).routes == everybody
+    assert digest.send(contacts.installation, at(composed, MONDAY + WEEK)).had_it == everybody
+    assert digest.begin(contacts.installation, early) == MONDAY.replace(second=0)
 
 
 def test_it_begins_where_the_last_one_ended(drilled: Drilled, contacts: Contacts) -> None:
