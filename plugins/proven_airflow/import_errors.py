@@ -129,7 +129,9 @@ def send_page(file: str, stacktrace: str) -> None:
         hint=HINT,
         runbook_url=runbook_url(installation.fleet.pages, KIND, addresses.base_url()),
     )
-    delivery.send(installation.fleet, page, StoreLedger(installation), once=True)
+    sent = delivery.send(installation.fleet, page, StoreLedger(installation), once=True)
+    if sent.ledger_fault:
+        sys.stderr.write(f"proven: page {page.dedup_key}: the ledger could not be used: {sent.ledger_fault}\n")
 
 
 def main() -> None:
