@@ -1,4 +1,7 @@
-"""The tables of docs/pages.md: every kind of page, and every cause with what it has led to when it was tried."""
+"""The tables of docs/pages.md: every kind of page, and every cause with what it has led to when it was tried.
+
+.venv/bin/python -m tests.kills.table     writes the kinds alone, which takes no test
+"""
 
 from __future__ import annotations
 
@@ -106,3 +109,7 @@ def measured() -> str:
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.strip()
     return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {commit}"
+
+
+if __name__ == "__main__":
+    write_kinds()
