@@ -33,6 +33,7 @@ KIND = "dag-broken"
 PATH = "/proven/import-errors"
 """Where the web server says which files can't be loaded (`web.list_import_errors`)."""
 PLUGINS = pathlib.Path(__file__).parents[1]
+WARM_UP_SECONDS = 20.0
 AGAIN_SECONDS = 300.0
 """Until a page that could not be sent is tried again."""
 
@@ -110,6 +111,7 @@ def concern() -> Concern:
 
 def send_page(file: str, stacktrace: str) -> None:
     """Page that a file can't be loaded. Raise ConfigError if the fleet file can't be either, PageError as `send` does."""
+    from include.proven import copies
     from include.proven.fleet.pages import FLEET
     from include.proven.pages import delivery
     from include.proven.pages.ledger import StoreLedger
@@ -129,6 +131,8 @@ def send_page(file: str, stacktrace: str) -> None:
         hint=HINT,
         runbook_url=runbook_url(installation.fleet.pages, KIND, addresses.base_url()),
     )
+    # a process that has just begun has a store's whole client to load: that must not use up the ledger's five seconds
+    copies.ask(installation, FLEET, lambda one: one.page_events(FLEET, page.key), patience=WARM_UP_SECONDS)
     sent = delivery.send(installation.fleet, page, StoreLedger(installation), once=True)
     if sent.ledger_fault:
         sys.stderr.write(f"proven: page {page.dedup_key}: the ledger could not be used: {sent.ledger_fault}\n")
