@@ -103,10 +103,10 @@ def slow_dump(source: DatabaseServer, directory: pathlib.Path) -> dict[str, Any]
 
 
 def late_dump(source: DatabaseServer, directory: pathlib.Path) -> dict[str, Any]:
-    """Return tools whose dump connects a second late: writers write while nothing is locked, on a busy machine, too."""
+    """Return tools whose dump says a second late that its snapshot is open: the two others are as far apart, on any machine."""
     real = servers.find_program(source.tools["dump"][0], source.path)
     file = directory / "late-dump"
-    file.write_text(f'#!/bin/bash\nsleep 1; exec "{real}" "$@"\n')
+    file.write_text(f'#!/bin/bash\nset -o pipefail\n"{real}" "$@" | {{ sleep 1; cat; }}\n')
     file.chmod(0o755)
     return {**source.tools, "dump": [str(file), *source.tools["dump"][1:]]}
 
