@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import time
 
 import pytest
 
-from include.proven.catalog.pages import EventName, tag_of
+from include.proven.catalog.pages import EventName, PageEvent, tag_of
 from include.proven.cli import main
 from include.proven.errors import IntegrityError, PageError
 from include.proven.fleet.pages import FLEET
 from include.proven.installation import Installation
-from include.proven.pages import catching_up, delivery, transport
-from include.proven.pages.incident import needed
+from include.proven.pages import catching_up, delivery, rivals, transport
+from include.proven.pages.careful import Careful
+from include.proven.pages.incident import NOTICES, Incident, needed, opening
 from include.proven.pages.ledger import StoreLedger
 from tests.pages.ledgers import ROUTES, Desk, backup_failed
 
 ONCE = {"oncall": ["trigger"], "hook": ["trigger"], "boss": []}
+
+
+SLOW_SECONDS = 1.0
+
+
+class SlowLedger(StoreLedger):
+    """Takes its time to write that something was noticed."""
+
+    def append(self, event: PageEvent) -> None:
+        if event.type in NOTICES:
+            time.sleep(SLOW_SECONDS)
+        super().append(event)
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +125,47 @@ def test_two_callbacks_of_a_run_at_the_same_moment_are_one_page(desk: Desk) -> N
         told = [attempt.result() for attempt in [pool.submit(desk.send, backup_failed()) for _ in range(4)]]
     assert sorted(told) == [[], [], [], ["oncall", "hook"]]
     assert desk.heard() == ONCE
+
+
+def send_slowly(desk: Desk, run_id: str) -> list[str]:
+    """Send a page by a callback whose notice takes a second to write."""
+    opened = desk.open()
+    return delivery.send(opened.fleet, backup_failed(run_id), SlowLedger(opened)).routes
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_who_was_first_but_writes_slowly_leaves_it_to_who_has_told_people(desk: Desk, known: bool) -> None:
+    if known:
+        desk.send(backup_failed("run 0"))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        first = pool.submit(send_slowly, desk, "run 1")
+        time.sleep(SLOW_SECONDS / 2)
+        assert desk.send(backup_failed("run 1")) == ["oncall", "hook"]
+        assert first.result() == []
+    assert desk.heard() == {route: told * 2 if known else told for route, told in ONCE.items()}
+    assert len(StoreLedger(desk.open()).open_pages("shop")) == 1
+
+
+def notice(desk: Desk, known: Incident | None) -> PageEvent:
+    """Record, as a callback of run 1 does that knew only this incident, that something was noticed."""
+    page, to = backup_failed("run 1"), ["oncall", "hook"]
+    event = known.event("noticed", tag_of(page.run_id), page=page, to=to) if known else opening(page, to)
+    StoreLedger(desk.open()).append(event)
+    return event
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_who_sees_an_older_notice_of_the_run_says_that_it_leaves(desk: Desk, known: bool) -> None:
+    if known:
+        desk.send(backup_failed("run 0"))
+    open_before = desk.open_page()
+    older, younger = notice(desk, open_before), notice(desk, open_before)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        waiting = pool.submit(rivals.yields, older, Careful(StoreLedger(desk.open())))
+        time.sleep(SLOW_SECONDS / 2)
+        assert not waiting.done()
+        assert rivals.yields(younger, Careful(StoreLedger(desk.open())))
+        assert not waiting.result()
 
 
 def test_a_failure_that_stays_is_recorded_once(desk: Desk) -> None:

@@ -6,19 +6,18 @@ many is better than one too few. What a route did not take stays pending in the 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import get_args
 
 from include.proven.catalog.pages import PageEvent, tag_of
 from include.proven.fleet.model import Fleet
 from include.proven.fleet.pages import Route, Severity
-from include.proven.pages import messages, posting, routing
+from include.proven.pages import messages, posting, rivals, routing
 from include.proven.pages.careful import Careful, Ledger
-from include.proven.pages.incident import IN_FLIGHT, NOTICES, RESOLUTION, Found, Incident, Missing, opening
+from include.proven.pages.incident import RESOLUTION, Found, Incident, Missing, opening
 from include.proven.pages.kinds import KINDS
 from include.proven.pages.page import Page, dedup_key
 from include.proven.pages.posting import Told
@@ -95,7 +94,7 @@ def deliver_missing(
     """Send an incident's page on those routes that lack it, `skip` excepted; on none while somebody else is at it."""
     if not _still_there(fleet, incident.lacking(now), skip):
         return Told()
-    with _claimed(incident, careful) as fresh:
+    with rivals.claimed(incident, careful) as fresh:
         lacking = _still_there(fleet, fresh.lacking(now), skip) if fresh and not fresh.resolved else {}
         if fresh is None or not lacking:
             return Told()
@@ -109,7 +108,7 @@ def resolve_missing(
     fleet: Fleet, incident: Incident, careful: Careful, *, now: datetime.datetime, skip: Collection[str] = ()
 ) -> Told:
     """Tell those that have not heard of it that an incident is over, likewise, and close it when all have."""
-    with _claimed(incident, careful) as fresh:
+    with rivals.claimed(incident, careful) as fresh:
         if fresh is None:
             return Told()
         missing = _still_there(fleet, fresh.unresolved(now), skip)
@@ -124,7 +123,7 @@ def resolve_missing(
 
 def escalate(fleet: Fleet, incident: Incident, to: Sequence[str], careful: Careful) -> Told:
     """Tell others of an incident besides, each once. What they do not take is pending."""
-    with _claimed(incident, careful) as fresh:
+    with rivals.claimed(incident, careful) as fresh:
         new = [route for route in dict.fromkeys(to) if fresh and route not in fresh.addressed]
         if fresh is None or fresh.resolved or not new:
             return Told()
@@ -155,7 +154,7 @@ def end(fleet: Fleet, incidents: Sequence[Incident], careful: Careful) -> Told:
 def end_settled(fleet: Fleet, incidents: Sequence[Incident], careful: Careful) -> Told:
     """Resolve what has been gone for long enough, unless somebody else is at it."""
     *others, newest = incidents
-    with _claimed(newest, careful) as fresh:
+    with rivals.claimed(newest, careful) as fresh:
         return end(fleet, [*others, fresh], careful) if fresh and fresh.gone_since and not fresh.resolved else Told()
 
 
@@ -174,27 +173,12 @@ def _tell_news(fleet: Fleet, page: Page, current: Incident | None, careful: Care
         to = list(_still_there(fleet, current.lacking(_now()))) if quiet else contacts
         notice = current.event("noticed", tag_of(page.run_id), page=page, to=to, told_before=current.told)
     careful.append(notice)
-    if _is_twin(notice, careful):
-        if current is None:
-            careful.append(notice.follow("closed", RESOLUTION))
-        return Told()
-    if not notice.to:
+    if rivals.yields(notice, careful) or not notice.to:
         return Told()
     known = current if current and not _is_more_urgent(page, current.page) else None
     told = posting.tell_page(fleet, page, notice.to, _spare(fleet, notice.to, known))
     careful.append(notice.follow("told", notice.tag, delivered=told.delivered, failed=told.reasons))
     return told
-
-
-def _is_twin(notice: PageEvent, careful: Careful) -> bool:
-    """Say whether another callback of the same run has noticed it just before: then that one tells people."""
-    mine = notice.name
-    return any(
-        (name.stamp, name.incident) < (mine.stamp, mine.incident) and abs(mine.at - name.at) < IN_FLIGHT
-        for rival in careful.find(notice.database, [notice.key]).open
-        for name in rival.names
-        if name.type in NOTICES and name.tag == mine.tag
-    )
 
 
 def _resolve_known(fleet: Fleet, found: Found, careful: Careful) -> Told | None:
@@ -221,23 +205,6 @@ def _resolve_unknown(fleet: Fleet, database: str, key: str, severities: Sequence
     asked = severities or ([kind.severity] if kind else SEVERITIES)
     contacts = dict.fromkeys(name for one in asked for name in routing.route(fleet, database, one).contacts)
     return posting.tell_end(fleet, dedup_key(database, key), list(contacts))
-
-
-@contextlib.contextmanager
-def _claimed(incident: Incident, careful: Careful) -> Iterator[Incident | None]:
-    """Claim an incident while the block runs, and give its newest state; None if somebody else is at it, or it is over.
-
-    Where the ledger fails now, it is given as it was: a page too many is better than one too few.
-    """
-    claim = incident.event("trying", secrets.token_hex(4))
-    careful.append(claim)
-    try:
-        found = careful.find(incident.database, [incident.key])
-        fresh = next((one for one in found.incidents if one.id == incident.id), None)
-        ours = fresh is not None and fresh.claims(_now())[:1] == [claim.name]
-        yield incident if not careful.usable else fresh if ours else None
-    finally:
-        careful.withdraw(claim)
 
 
 def _outcomes(incident: Incident, lacking: dict[str, Missing], told: Told) -> Iterable[PageEvent]:
