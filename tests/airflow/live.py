@@ -64,6 +64,15 @@ class House:
         """Call the REST API."""
         return self.airflow.api(method, path, body)
 
+    def dags(self) -> set[str]:
+        """Return the DAGs that Airflow has read, a hundred of them at most."""
+        return {dag["dag_id"] for dag in self.call("GET", "/api/v2/dags?limit=100")["dags"]}
+
+    def wake(self, *, but: set[str]) -> None:
+        """Let all DAGs run but some, where they are made paused."""
+        for dag in self.dags() - but:
+            self.pause(dag, paused=False)
+
     def pause(self, dag: str, *, paused: bool = True) -> None:
         """Pause a DAG, or let it run."""
         self.call("PATCH", f"/api/v2/dags/{dag}?update_mask=is_paused", {"is_paused": paused})

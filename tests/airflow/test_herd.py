@@ -13,7 +13,7 @@ from include.proven import backup
 from include.proven.demo.keys import DemoKeys
 from include.proven.installation import open_installation
 from include.proven.local_airflow.home import LocalAirflow
-from tests.airflow.conftest import SETTINGS, make_house_fleet
+from tests.airflow.conftest import ASLEEP, SETTINGS, make_house_fleet
 from tests.airflow.live import House, Watchman, wait_for
 from tests.herd.watching import watching
 from tests.servers.databases import DatabaseServer
@@ -45,14 +45,14 @@ def house(
         opened = open_installation(folder / "fleet.yaml")
         for name in DATABASES:
             backup.take_backup(opened, name, backup.new_id())
-        airflow = LocalAirflow(state, environment=files.variables | SETTINGS)
+        airflow = LocalAirflow(state, environment=files.variables | SETTINGS | ASLEEP)
         stack.callback(airflow.stop)
         airflow.start()
         watchman = Watchman(airflow)
         stack.callback(watchman.stop)
         house = House(airflow, files, mariadb_source, swift, pager, watchman)
-        wait_for(lambda: len(house.call("GET", "/api/v2/dags")["dags"]) >= 2 * len(DATABASES) + 6, "the DAGs")
-        house.pause("watch")
+        wait_for(lambda: len(house.dags()) >= 2 * len(DATABASES) + 6, "the DAGs")
+        house.wake(but={"watch"})
         yield house
 
 

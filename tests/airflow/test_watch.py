@@ -61,7 +61,7 @@ def watched(
         stack.callback(airflow.stop)
         airflow.start()
         house = House(airflow, files, mariadb_source, swift, pager)
-        wait_for(lambda: len(house.call("GET", "/api/v2/dags")["dags"]) == 10, "the ten DAGs")
+        wait_for(lambda: len(house.dags()) == 10, "the ten DAGs")
         yield house
 
 

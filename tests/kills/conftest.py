@@ -72,8 +72,7 @@ def stage(
         airflow.start()
         stage = Stage(House(airflow, files, mariadb_source, swift, pager), folder / "dags", folder / "tools", pager.log, schema)
         wanted = {f"{process}__{name}" for process in ("backup", "drill") for name in files.document["databases"]} | {"watch"}
-        path = "/api/v2/dags?limit=100"
-        wait_for(lambda: {dag["dag_id"] for dag in stage.house.call("GET", path)["dags"]} >= wanted, "the DAGs")
+        wait_for(lambda: stage.house.dags() >= wanted, "the DAGs")
         yield stage
         table.write(stage.rows)
         table.write_kinds()
