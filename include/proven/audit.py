@@ -78,11 +78,15 @@ def keep(heard: Sequence[Command]) -> dict[str, Any]:
 
 def operator() -> str:
     """Return who asks at a command line, for `triggered_by`: `cli:alice@bastion`."""
+    return f"cli:{login_name()}@{socket.gethostname()}"
+
+
+def login_name() -> str:
+    """Return the name of the account that this runs as."""
     try:
-        user = getpass.getuser()
+        return getpass.getuser()
     except KeyError:
-        user = f"uid {os.getuid()}"  # a container's account need not have a name
-    return f"cli:{user}@{socket.gethostname()}"
+        return f"uid {os.getuid()}"  # a container's account need not have a name
 
 
 def _cut(argv: Sequence[str]) -> list[str]:

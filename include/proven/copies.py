@@ -11,7 +11,7 @@ import functools
 import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 from include.proven.catalog import Catalog
@@ -80,6 +80,19 @@ class Copies:
             if missing:
                 found[store] = missing
         return found
+
+
+def give_to_first(stores: Iterable[str], give: Callable[[str], None]) -> None:
+    """Give something to the first store that takes it. Raise the first store's error if none does."""
+    failures: list[ProvenError] = []
+    for store in stores:
+        try:
+            give(store)
+        except ProvenError as error:
+            failures.append(error)
+        else:
+            return
+    raise failures[0]
 
 
 def survey(installation: Installation, database: str, store: str = ANY) -> Copies:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from typing import TypeVar
 
+from include.proven import copies
 from include.proven.errors import ProvenError
 from include.proven.installation import Installation
 from include.proven.manifest import Record
@@ -38,12 +39,4 @@ def recall(installation: Installation, key: str, model: type[N]) -> tuple[list[N
 
 def remember(installation: Installation, key: str, note: Note) -> None:
     """Write a note in the place of an older one. Raise the first store's error if no store takes it."""
-    failures: list[ProvenError] = []
-    for store in installation.fleet.stores:
-        try:
-            installation.catalog("", store).replace_note(key, note)
-        except ProvenError as error:
-            failures.append(error)
-        else:
-            return
-    raise failures[0]
+    copies.give_to_first(installation.fleet.stores, lambda store: installation.catalog("", store).replace_note(key, note))

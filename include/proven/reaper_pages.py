@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from include.proven.installation import Installation
 from include.proven.pages import delivery
 from include.proven.pages.ledger import StoreLedger
-from include.proven.pages.page import Page, page_key, runbook_url
+from include.proven.pages.page import compose, page_key
 from include.proven.reaping import Fate
 
 KIND = "sandbox-leaked"
@@ -25,16 +25,16 @@ class Pager:
     def page(self, installation: Installation, database: str, sandbox: str, leaks: Sequence[Fate]) -> None:
         """Page the contacts of a database. Raise PageError if a route did not take it."""
         more = f" (and {len(leaks) - 1} more)" if len(leaks) > 1 else ""
-        page = Page(
-            kind=KIND,
-            database=database,
+        page = compose(
+            installation.fleet,
+            KIND,
+            database,
+            airflow_url=self.airflow_url,
             thing=sandbox,
             summary=f"sandbox {sandbox}: {describe(leaks[0])}{more}",
             run_id=self.run_id,
             detail="\n".join(f"{describe(leak)}\n{leak.error.detail if leak.error else ''}".rstrip() for leak in leaks),
-            owner=installation.database(database).owner,
             run_url=self.run_url,
-            runbook_url=runbook_url(installation.fleet.pages, KIND, self.airflow_url),
         )
         delivery.send(installation.fleet, page, StoreLedger(installation))
 

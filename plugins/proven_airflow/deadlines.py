@@ -22,7 +22,7 @@ from include.proven.fleet.model import Fleet
 from include.proven.installation import Installation
 from include.proven.pages import delivery
 from include.proven.pages.ledger import StoreLedger
-from include.proven.pages.page import Page, run_url, runbook_url
+from include.proven.pages.page import compose, run_url
 from include.proven.watch.concern import Concern, Finding
 from proven_airflow import addresses, house_rules
 from proven_airflow.opening import open_installation
@@ -78,17 +78,17 @@ CONCERN = Concern(name="runs that take too long", kinds=(KIND,), look=look, need
 
 def _page(database: str, dag: str, run: str, seconds: float) -> None:
     installation = open_installation()
-    pages, base = installation.fleet.pages, addresses.base_url()
-    page = Page(
-        kind=KIND,
-        database=database,
+    base = addresses.base_url()
+    page = compose(
+        installation.fleet,
+        KIND,
+        database,
+        airflow_url=base,
         thing=dag,
         summary=f"{dag}: run {run} has not ended within {schedule.words(datetime.timedelta(seconds=seconds))}",
         run_id=f"{dag}/{run}",
         hint="Its tasks in Airflow's UI show which of them waits, and its log for what.",
-        owner=installation.database(database).owner,
-        run_url=run_url(pages, dag, run, base),
-        runbook_url=runbook_url(pages, KIND, base),
+        run_url=run_url(installation.fleet.pages, dag, run, base),
     )
     delivery.send(installation.fleet, page, StoreLedger(installation))
 

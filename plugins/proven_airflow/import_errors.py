@@ -115,21 +115,22 @@ def send_page(file: str, stacktrace: str) -> None:
     from include.proven.fleet.pages import FLEET
     from include.proven.pages import delivery
     from include.proven.pages.ledger import StoreLedger
-    from include.proven.pages.page import MOST_DETAIL, Page, runbook_url
+    from include.proven.pages.page import MOST_DETAIL, compose
     from proven_airflow import addresses, opening
 
     installation = opening.open_installation()
     name = pathlib.PurePath(file).name
     reason = (stacktrace.strip().splitlines() or ["no reason was given"])[-1]
-    page = Page(
-        kind=KIND,
-        database=FLEET,
+    page = compose(
+        installation.fleet,
+        KIND,
+        FLEET,
+        airflow_url=addresses.base_url(),
         thing=name,
         summary=f"{name}: {reason}",
         run_id=f"import-error/{name}",
         detail=stacktrace[-MOST_DETAIL:],
         hint=HINT,
-        runbook_url=runbook_url(installation.fleet.pages, KIND, addresses.base_url()),
     )
     # a process that has just begun has a store's whole client to load: that must not use up the ledger's five seconds
     copies.ask(installation, FLEET, lambda one: one.page_events(FLEET, page.key), patience=WARM_UP_SECONDS)

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from include.proven import errors, ids
+from include.proven.catalog.at_once import Pool, map_at_once
 from include.proven.catalog.drills import VERDICT, Drills
-from include.proven.catalog.records import Pool, map_at_once
 from include.proven.manifest import Stage
 from include.proven.proof.verdict import Verdict
 

@@ -17,7 +17,8 @@ from typing import Any, Literal, NamedTuple
 import pydantic
 
 from include.proven import ids
-from include.proven.catalog.records import Pool, SignedRecords, map_at_once, parse, quote, require_same
+from include.proven.catalog.at_once import Pool, map_at_once
+from include.proven.catalog.records import SignedRecords, parse, quote, require_same
 from include.proven.errors import IntegrityError, NothingStoredError, ProvenError
 from include.proven.manifest import FORMAT, Record
 from include.proven.pages.page import Page

@@ -7,31 +7,20 @@ that exists and can't be trusted. `docs/store-format.md` is the format's descrip
 
 from __future__ import annotations
 
-import concurrent.futures
 import json
 import urllib.parse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import pydantic
 
 from include.proven import errors
+from include.proven.catalog.at_once import Pool, map_at_once
 from include.proven.encryption.keyring import Keyring
 from include.proven.manifest import FORMAT, Record
 from include.proven.stores.contract import Store
 
 R = TypeVar("R", bound=Record)
-T = TypeVar("T")
-U = TypeVar("U")
-Pool = concurrent.futures.Executor | None
-
-
-def map_at_once(pool: Pool, work: Callable[[T], U], items: Iterable[T]) -> list[U]:
-    """Return what comes of each item, in their order. Without a pool one after the other (a directory is not any faster).
-
-    Raise the first error; what has not begun then never begins.
-    """
-    return [work(item) for item in items] if pool is None else list(pool.map(work, items))
 
 
 class SignedRecords:

@@ -12,6 +12,8 @@ from include.proven.fleet.fields import Duration, Endpoint, FilePath, Model, Nam
 Severity = Literal["critical", "error", "warning", "info"]
 """Of a page. `info` wakes nobody: PagerDuty makes it an incident of low urgency where the service asks for that."""
 
+URGENT: tuple[Severity, ...] = ("critical", "error")
+"""What cannot wait: while a page of these is open, things are not in order."""
 FLEET = "_fleet"
 """In the place of a database's name: the page is about none. No database can be named so."""
 

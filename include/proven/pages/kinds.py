@@ -71,7 +71,7 @@ KINDS: dict[str, Kind] = {
             severity="warning",
             title="clocks disagree",
             risk="Ages of recovery points and the moments to restore to are wrong by as much.",
-            command="./proven check --live",
+            command="./proven watch --only clocks --no-page",
         ),
         Kind(
             name="copy-missing",
@@ -92,7 +92,7 @@ KINDS: dict[str, Kind] = {
             severity="warning",
             title="in no backup",
             risk="If it is lost it is lost: no recovery point holds it.",
-            command="./proven check --live",
+            command="./proven watch --only unlisted --no-page",
         ),
         Kind(
             name="drill-refuted",
@@ -113,7 +113,7 @@ KINDS: dict[str, Kind] = {
             severity="warning",
             title="a key expires",
             risk="From that day on no backup can be encrypted or signed, and no verdict stored.",
-            command="./proven check --live",
+            command="./proven watch --only keys --no-page",
         ),
         Kind(
             name="key-unusable",

@@ -7,29 +7,22 @@ no page is doubled or hidden. It is the log of what was told and what was not, a
 from __future__ import annotations
 
 import collections
-import concurrent.futures
-import contextlib
 import dataclasses
 import datetime
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from include.proven import copies
 from include.proven.catalog import Catalog
+from include.proven.catalog.at_once import open_pool
 from include.proven.catalog.pages import EventName, PageEvent, component, tag_of
-from include.proven.catalog.records import Pool
 from include.proven.errors import ProvenError
 from include.proven.fleet.pages import FLEET
 from include.proven.installation import Installation
 from include.proven.pages import careful
 from include.proven.pages.incident import Found, Incident, assemble, needed
-from include.proven.stores.directory import DirectoryStore
 
 PATIENCE = 0.8 * careful.LEDGER_PATIENCE
 """Seconds that one store may take, so that another's answer is heard in the time that a page has for the ledger."""
-
-REQUESTS = 16
-"""To one store at the same time; each thread logs in once, so `FEW` are not worth it."""
-FEW = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +57,7 @@ class StoreLedger:
 
         def look(one: Catalog) -> tuple[Catalog, list[EventName]]:
             here = [name for name in asked if one.store.name in self.installation.stores_of(name)]
-            with _open_pool(one, len(here)) as pool:
+            with open_pool(one.store, len(here)) as pool:
                 return one, one.page_events_of(here, pool)
 
         answers = copies.ask(self.installation, FLEET, look, patience=self.patience)
@@ -73,15 +66,8 @@ class StoreLedger:
     def append(self, event: PageEvent) -> None:
         """Record an event, in the first store that takes it. Raise ProvenError if none does."""
         stores = self.installation.stores_of(event.database)
-        failures: list[ProvenError] = []
-        for store in [store for store in stores if store in self._catalogs] or stores:
-            try:
-                self._catalog(event.database, store).record_event(event)
-            except ProvenError as error:
-                failures.append(error)
-            else:
-                return
-        raise failures[0]
+        answering = [store for store in stores if store in self._catalogs] or stores
+        copies.give_to_first(answering, lambda store: self._catalog(event.database, store).record_event(event))
 
     def withdraw(self, claim: PageEvent) -> None:
         """Remove a claim, in every store that may have it. Raise ProvenError if one could not be asked, after all were."""
@@ -152,18 +138,8 @@ class StoreLedger:
         for one in {id(places[name]): places[name] for name in names}.values():
             here = [name for name in names if places[name] is one]
             try:
-                with _open_pool(one, len(here)) as pool:
+                with open_pool(one.store, len(here)) as pool:
                     read |= one.read_events(here, pool)
             except ProvenError as error:
                 read |= dict.fromkeys(here, error)
         return read
-
-
-@contextlib.contextmanager
-def _open_pool(one: Catalog, requests: int) -> Iterator[Pool]:
-    """Give threads for many requests to one store; None where they would not be any faster."""
-    if requests < FEW or isinstance(one.store, DirectoryStore):
-        yield None
-        return
-    with concurrent.futures.ThreadPoolExecutor(REQUESTS) as pool:
-        yield pool

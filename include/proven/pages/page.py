@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import socket
 import urllib.parse
+from typing import Any
 
 from include.proven.errors import ProvenError
+from include.proven.fleet.model import Fleet
 from include.proven.fleet.pages import FLEET, Pages, Severity
 from include.proven.pages.kinds import Kind, find_kind
 
@@ -66,6 +68,15 @@ class Page:
     def next_command(self) -> str:
         """What to type next."""
         return self.about.command.format(database=self.database).removesuffix(f" {FLEET}")
+
+
+def compose(fleet: Fleet, kind: str, database: str, *, airflow_url: str = "", **members: Any) -> Page:
+    """Return a page with what the fleet knows of it: its owner, and the address of its runbook. `members` are `Page`'s others.
+
+    Raise ConfigError if the fleet has no such database.
+    """
+    owner = "" if database == FLEET else fleet.database(database).owner
+    return Page(kind, database, owner=owner, runbook_url=runbook_url(fleet.pages, kind, airflow_url), **members)
 
 
 def page_key(kind: str, thing: str = "") -> str:

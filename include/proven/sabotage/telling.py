@@ -10,7 +10,7 @@ from include.proven.errors import ProvenError
 from include.proven.installation import Installation
 from include.proven.pages import delivery
 from include.proven.pages.ledger import StoreLedger
-from include.proven.pages.page import Page, page_key, runbook_url
+from include.proven.pages.page import Page, compose, page_key
 from include.proven.sabotage import exercise
 from include.proven.sabotage.exercise import Finding
 
@@ -63,17 +63,16 @@ class Pager:
         return open_run.rpartition(BETWEEN)[2].split(", ") if open_run else []
 
     def _page(self, kind: str, database: str, finding: Finding, run_id: str, thing: str = "") -> Page:
-        pages = self.installation.fleet.pages
-        return Page(
-            kind=kind,
-            database=database,
+        return compose(
+            self.installation.fleet,
+            kind,
+            database,
+            airflow_url=self.airflow_url,
             thing=thing,
             summary=exercise.describe(finding),
             run_id=run_id,
             detail=f"{finding.what}\nexpected: {finding.expected}\nthe drill said: {finding.outcome}: {finding.cause}",
-            owner=self.installation.database(database).owner,
             run_url=self.run_url,
-            runbook_url=runbook_url(pages, kind, self.airflow_url),
         )
 
 

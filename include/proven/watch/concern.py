@@ -13,6 +13,7 @@ from typing import Literal
 
 from include.proven.fleet.pages import FLEET, Severity
 from include.proven.installation import Installation
+from include.proven.pages.kinds import find_kind
 from include.proven.pages.page import page_key
 
 Needs = Literal["stores", "sources", "airflow"]
@@ -35,6 +36,11 @@ class Finding:
     """Unset: as the kind says."""
     detail: str = ""
     hint: str = ""
+
+    @property
+    def urgency(self) -> Severity:
+        """How urgent it is."""
+        return self.severity or find_kind(self.kind).severity
 
     @property
     def key(self) -> str:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from include.proven import copies, metrics
 from include.proven.errors import ConfigError, ProvenError
-from include.proven.fleet.pages import HealthchecksHeartbeat, Heartbeat, OpsgenieHeartbeat, PrometheusHeartbeat
+from include.proven.fleet.pages import URGENT, HealthchecksHeartbeat, Heartbeat, OpsgenieHeartbeat, PrometheusHeartbeat
 from include.proven.installation import Installation
 from include.proven.pages import transport
 from include.proven.pages.ledger import StoreLedger
@@ -23,7 +23,6 @@ from include.proven.pages.transport import Delivery
 
 NOT_COUNTED = "OK ("
 """Healthchecks.io says 200 to a ping that it does not count, too: `OK (not found)`, `OK (rate limited)`."""
-URGENT = ("critical", "error")
 Beat = Callable[[], object]
 """Sends one heartbeat. Raises ProvenError if it was not taken."""
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping
 
+from include.proven import copies
 from include.proven.catalog.records import SignedRecords
-from include.proven.errors import ProvenError
 from include.proven.manifest import FORMAT, Record
 
 KEY = ".watch/newcomers.json"
@@ -36,17 +36,5 @@ def since(
         known |= {name: min(at, known.get(name, at)) for name, at in note.seen.items()}
     found = {name: known.get(name, now) for name in databases}
     if found.keys() - known.keys():
-        _note(catalogs, found)
+        copies.give_to_first(catalogs, lambda store: catalogs[store].replace_note(KEY, Newcomers(seen=found)))
     return found
-
-
-def _note(catalogs: Mapping[str, SignedRecords], seen: dict[str, datetime.datetime]) -> None:
-    failures: list[ProvenError] = []
-    for catalog in catalogs.values():
-        try:
-            catalog.replace_note(KEY, Newcomers(seen=seen))
-        except ProvenError as error:
-            failures.append(error)
-        else:
-            return
-    raise failures[0]

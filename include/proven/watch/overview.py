@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import datetime
 import functools
 from collections.abc import Callable, Mapping
 
+from include.proven.catalog.at_once import open_pool
 from include.proven.catalog.newest import Newest, NewestProofs, Proof
 from include.proven.copies import Answers
 from include.proven.errors import ProvenError
 from include.proven.installation import Installation
-from include.proven.stores.directory import DirectoryStore
 from include.proven.watch import asking
 
-REQUESTS = 16
-"""To one store at once."""
+REQUESTS_EACH = 3
+"""That a database takes, at least: its recovery points, its drills, a verdict."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,8 +84,5 @@ def read(installation: Installation, now: datetime.datetime) -> Overview:
 
 
 def _read_store(catalog: NewestProofs, databases: list[str], now: datetime.datetime) -> dict[str, Newest]:
-    if isinstance(catalog.store, DirectoryStore):
-        return catalog.newest(databases, now)
-    # one pool for all: each of its threads logs in once
-    with concurrent.futures.ThreadPoolExecutor(REQUESTS) as pool:
+    with open_pool(catalog.store, REQUESTS_EACH * len(databases)) as pool:
         return catalog.newest(databases, now, pool)

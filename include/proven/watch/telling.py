@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from include.proven import copies
 from include.proven.errors import PageError, ProvenError
 from include.proven.fleet.pages import FLEET
 from include.proven.installation import Installation
 from include.proven.pages import catching_up, delivery
-from include.proven.pages.incident import Incident
+from include.proven.pages.incident import Found
 from include.proven.pages.ledger import StoreLedger
-from include.proven.pages.page import MOST_DETAIL, Page, runbook_url
+from include.proven.pages.page import MOST_DETAIL, Page, compose
 from include.proven.watch.concern import Finding
 
 UNDELIVERED = catching_up.OWN_KIND
@@ -42,32 +42,35 @@ class Round:
         for finding in findings:
             self._send(finding)
         found = {(finding.database, finding.key) for finding in findings}
-        for incident in self._open():
-            if (incident.database, incident.key) not in found and is_answered(incident.page.kind, incident.key):
+        known = self._survey()
+        for incident in known.open if known else ():
+            # what is gone but held back, people think over already: it is for `catching_up`
+            if incident.gone_since or (incident.database, incident.key) in found:
+                continue
+            if is_answered(incident.page.kind, incident.key):
                 self._resolve(incident.database, incident.key)
-        self._catch_up()
+        self._catch_up({incident.database for incident in known.incidents} if known and not known.doubt else None)
         self._tell_of_undelivered()
         return list(self.undelivered)
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, databases: Collection[str] | None) -> None:
         """Bring people what they lack. What the ledger knows to be pending stands for what could not be sent just now."""
         refused, self.undelivered = self.undelivered, {}
         try:
-            for line in catching_up.catch_up(self.installation, now=self.now).undelivered:
+            for line in catching_up.catch_up(self.installation, now=self.now, databases=databases).undelivered:
                 self._note(line)
         except ProvenError as error:
             self._note(f"what is still to be told is not known: {error.what}")
         pending = {line.partition(": ")[0] for line in self.undelivered}
         self.undelivered |= {line: None for line in refused if line.partition(": ")[0] not in pending}
 
-    def _open(self) -> list[Incident]:
-        """Return the incidents that people think are open; none where the ledger can't be read, which is noted."""
+    def _survey(self) -> Found | None:
+        """Return all incidents that are not over for everybody; None where the ledger can't be read, which is noted."""
         try:
-            found = self._ledger.survey()
+            return self._ledger.survey()
         except ProvenError as error:
             self._note(f"which pages are open is not known: {error.what}")
-            return []
-        return [incident for incident in found.open if incident.gone_since is None]
+            return None
 
     def _send(self, finding: Finding) -> None:
         try:
@@ -92,19 +95,18 @@ class Round:
         self._send(Finding(UNDELIVERED, f"{lines[0]}{more}", detail="\n".join(lines), hint=hint))
 
     def _compose(self, finding: Finding) -> Page:
-        fleet = self.installation.fleet
-        return Page(
-            kind=finding.kind,
-            database=finding.database,
+        return compose(
+            self.installation.fleet,
+            finding.kind,
+            finding.database,
+            airflow_url=self.airflow_url,
             thing=finding.thing,
             severity=finding.severity,
             summary=finding.summary,
             detail=finding.detail[-MOST_DETAIL:],
             hint=finding.hint,
             run_id=self.run_id,
-            owner="" if finding.database == FLEET else fleet.database(finding.database).owner,
             run_url=self.run_url,
-            runbook_url=runbook_url(fleet.pages, finding.kind, self.airflow_url),
         )
 
     def _note(self, line: str) -> None:

@@ -11,15 +11,13 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 
 from include.proven.errors import PageError, ProvenError
+from include.proven.fleet.pages import URGENT
 from include.proven.installation import Installation
-from include.proven.pages.kinds import KINDS
 from include.proven.pages.page import page_key
 from include.proven.watch.concern import Concern, Finding
 from include.proven.watch.concerns import CONCERNS
 
 FAILED = "watch-failed"
-QUIET = ("warning", "info")
-"""Severities of findings that leave things in order: they are told, and can wait."""
 
 
 @dataclasses.dataclass
@@ -35,7 +33,7 @@ class Watched:
     @property
     def in_order(self) -> bool:
         """Nothing is wrong that can't wait, all that there is to look at was looked at, and every page was delivered."""
-        urgent = [finding for finding in self.findings if (finding.severity or KINDS[finding.kind].severity) not in QUIET]
+        urgent = [finding for finding in self.findings if finding.urgency in URGENT]
         return not (urgent or self.failed or self.undelivered)
 
     def require(self) -> None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
 
-from include.proven.fleet.pages import FLEET
 from include.proven.installation import Installation
 from include.proven.pages import delivery
 from include.proven.pages.kinds import find_kind
 from include.proven.pages.ledger import StoreLedger
-from include.proven.pages.page import Page, describe, run_url, runbook_url
+from include.proven.pages.page import Page, describe, run_url
+from include.proven.pages.page import compose as compose_page
 from proven_airflow import addresses, identity, opening
 
 if TYPE_CHECKING:
@@ -64,15 +64,14 @@ class Pager(BaseNotifier):
 
 def compose(context: Context, installation: Installation, kind: str, database: str, said: dict[str, str]) -> Page:
     """Return a page of `kind` with the links of the run that `context` is about. `said` is `describe`'s."""
-    pages, base = installation.fleet.pages, addresses.base_url()
-    dag, run = context["dag"].dag_id, str(context["run_id"])
-    return Page(
-        kind=kind,
-        database=database,
+    base = addresses.base_url()
+    return compose_page(
+        installation.fleet,
+        kind,
+        database,
+        airflow_url=base,
         run_id=identity.run_name(context),
-        owner="" if database == FLEET else installation.database(database).owner,
-        run_url=run_url(pages, dag, run, base),
-        runbook_url=runbook_url(pages, kind, base),
+        run_url=run_url(installation.fleet.pages, context["dag"].dag_id, str(context["run_id"]), base),
         summary=said["summary"],
         detail=said.get("detail", ""),
         hint=said.get("hint", ""),

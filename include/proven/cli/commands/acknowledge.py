@@ -7,9 +7,8 @@ escalate themselves; they do not hear of this one.
 from __future__ import annotations
 
 import argparse
-import getpass
 
-from include.proven import installation
+from include.proven import audit, installation
 from include.proven.cli import display
 from include.proven.errors import ConfigError
 from include.proven.pages import acknowledging
@@ -30,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not key:
         raise ConfigError(f"{arguments.page!r} names no page", hint="Write DATABASE/PAGE, as `./proven pages` shows it.")
     opened = installation.open_installation()
-    incident = acknowledging.acknowledge(opened, database, key, arguments.by.strip() or getpass.getuser())
+    incident = acknowledging.acknowledge(opened, database, key, arguments.by.strip() or audit.login_name())
     if arguments.json:
         display.print_json({"page": f"{database}/{key}", "incident": incident.id})
     else:

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import getpass
-import socket
 import sys
 from typing import Any
 
-from include.proven import installation
+from include.proven import audit, installation
 from include.proven.cli import display
 from include.proven.fleet.pages import FLEET
 from include.proven.pages.kinds import KINDS
@@ -43,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     watched = watching.run(
         opened,
         now=now,
-        run_id=f"cli:{getpass.getuser()}@{socket.gethostname()} {now:%Y-%m-%dT%H:%M:%SZ}",
+        run_id=f"{audit.operator()} {now:%Y-%m-%dT%H:%M:%SZ}",
         concerns=[
             concern
             for concern in CONCERNS
@@ -86,7 +84,7 @@ def _document(watched: Watched) -> dict[str, Any]:
         "findings": [
             {
                 "kind": finding.kind,
-                "severity": finding.severity or KINDS[finding.kind].severity,
+                "severity": finding.urgency,
                 "database": finding.database,
                 "thing": finding.thing,
                 "summary": finding.summary,
