@@ -35,9 +35,10 @@ class Artifact(Record):
     """One encrypted object of a recovery point."""
 
     name: str
-    """File name in the recovery point's folder: `accounts.sql.zst.gpg`, `dump.sql.zst.gpg`, `grants.sql.zst.gpg`."""
-    role: Literal["accounts", "dump", "grants"]
-    """`accounts` goes before the dump (definers must be there), `grants` on single objects after it."""
+    """File name in the folder of its recovery point: `accounts.sql.zst.gpg`, `dump.sql.zst.gpg`, `grants.sql.zst.gpg`."""
+    role: Literal["accounts", "dump", "grants", "datadir", "binlog"]
+    """`accounts` goes before the dump (definers must be there), `grants` on single objects after it. `datadir`: a stream of a
+    data directory, which no client loads. `binlog`: a piece of a binary log (`catalog/binlogs.py`)."""
     bytes: int
     """Size of the object as stored (compressed and encrypted)."""
     sha256: str
@@ -47,7 +48,7 @@ class Artifact(Record):
     plain_sha256: str
     """Of the plain stream: what the restore must reproduce."""
     end_marker: str
-    """Text that the plain stream must end with (its last line begins with it)."""
+    """Text that the plain stream must end with (its last line begins with it). Empty: the stream is no text."""
     parts: list[Part]
 
 
@@ -146,6 +147,11 @@ class Manifest(Record):
     kind: Literal["full", "incremental", "differential", "snapshot"] = "full"
     engine: str
     """Name of the engine that took it and can load it: `mariadb`, `mysql`."""
+    method: Literal["logical", "physical"] = "logical"
+    """`logical`: SQL that a client loads. `physical`: the server's files, which are prepared and served."""
+    base: str = ""
+    """Recovery point without which this one can't be restored: the one before it (incremental), or the full one
+    (differential). Empty: it needs no other."""
     proven_version: str
     started_at: datetime.datetime
     snapshot_at: datetime.datetime

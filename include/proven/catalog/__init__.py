@@ -5,10 +5,11 @@ Every record in it is signed (`records.py`): it believes nothing that the fleet'
 
 from __future__ import annotations
 
+from include.proven.catalog.binlogs import Binlogs
 from include.proven.catalog.drills import Drills
 from include.proven.catalog.pages import PageLog
 from include.proven.catalog.restores import Restores
 
 
-class Catalog(Drills, PageLog, Restores):
+class Catalog(Drills, PageLog, Restores, Binlogs):
     """All records of one store."""

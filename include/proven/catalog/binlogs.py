@@ -1,0 +1,119 @@
+"""The binary logs of a database in one store: a piece of one exists where its signed record stands, as a recovery point does.
+
+Pieces of one file, put together in the order of their offsets, are that file as the server wrote it, byte for byte.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import urllib.parse
+from typing import NamedTuple
+
+from include.proven import errors
+from include.proven.catalog.records import SignedRecords, quote, require_same
+from include.proven.manifest import FORMAT, Artifact, Record
+
+RECORD = re.compile(r"(\d{12})-(\d{12})\.json")
+FILE = re.compile(r"[A-Za-z0-9._-]+\.(\d{6,})")
+FOLDER = "binlogs"
+
+
+class Segment(Record):
+    """A piece of a binary log: the bytes from `start` up to `end`, whole events all of them."""
+
+    format: int = FORMAT
+    database: str
+    server: str
+    """Identity of the server that wrote it (`manifest.Server.identity`)."""
+    file: str
+    """Name of the log, as the server calls it: `mysql-bin.000042`."""
+    start: int
+    """Offset of its first byte; 0: the file begins here."""
+    end: int
+    """Offset behind its last byte."""
+    rotated: bool
+    """The file ends here: the server has gone on to `next_file`, or was stopped."""
+    next_file: str = ""
+    """As the rotation names it; empty where the server was stopped, or the file goes on."""
+    first_event_at: datetime.datetime | None
+    """The source's clock at the first event that changes something; None: there is none."""
+    last_event_at: datetime.datetime | None
+    """The same of the last one. Whole seconds."""
+    gtid_before: str = ""
+    """What the file itself says was logged before it (its first piece only): MySQL's previous GTIDs, MariaDB's GTID list."""
+    complete_to: datetime.datetime
+    """By the source's clock: nothing that was committed before this is missing, if all pieces before it are there."""
+    artifact: Artifact
+    """Its plain bytes are the piece; its `end_marker` is empty."""
+
+    @property
+    def name(self) -> SegmentName:
+        """Its place among others."""
+        return SegmentName(self.database, self.server, self.file, self.start, self.end)
+
+
+class SegmentName(NamedTuple):
+    """What the key of a piece says. Those of one server sort by file and offset."""
+
+    database: str
+    server: str
+    file: str
+    start: int
+    end: int
+
+    @property
+    def folder(self) -> str:
+        """Folder of the pieces of its file."""
+        return f"{self.database}/{FOLDER}/{quote(self.server)}/{self.file}"
+
+    @property
+    def path(self) -> str:
+        """Key of the record."""
+        return f"{self.folder}/{self.start:012}-{self.end:012}.json"
+
+    @property
+    def artifact(self) -> str:
+        """Name of the artifact beside the record. Unlike the record's it holds no end: that is not known when it is begun."""
+        return f"{self.start:012}.binlog.zst.gpg"
+
+    @property
+    def number(self) -> int:
+        """The number of its file."""
+        found = FILE.fullmatch(self.file)
+        return int(found[1]) if found else 0
+
+
+class Binlogs(SignedRecords):
+    """The pieces of binary logs of a store's databases."""
+
+    def segment_names(self, database: str, server: str = "") -> list[SegmentName]:
+        """Return the names of all pieces, or of those of one server, by server, number of the file and offset.
+
+        No signature is looked at.
+        """
+        folder = f"{database}/{FOLDER}/{quote(server)}" if server else f"{database}/{FOLDER}"
+        try:
+            found = [name for stored in self.store.list_objects(folder) if (name := parse_name(stored.key))]
+        except errors.NothingStoredError:
+            return []
+        return sorted(found, key=lambda name: (name.server, name.number, name.start, name.end))
+
+    def segment(self, name: SegmentName) -> Segment:
+        """Return the record of a piece. Raise IntegrityError if it is missing, not the fleet signer's, broken, or another's."""
+        found = self._get(name.path, Segment)
+        require_same(name.path, found.name.path, name.path)
+        return found
+
+    def publish_segment(self, segment: Segment) -> None:
+        """Sign and write the record of a piece: from then on it exists. Raise StoreError if it exists already."""
+        self._put(segment.name.path, segment, keep=True)
+
+
+def parse_name(path: str) -> SegmentName | None:
+    """Given the key of an object, return the name of the piece whose record it is, or None if it is something else."""
+    database, folder, server, file, record = (*path.split("/"), *[""] * 5)[:5]
+    found = RECORD.fullmatch(record)
+    if folder != FOLDER or not found or not FILE.fullmatch(file) or path.count("/") != 4:
+        return None
+    return SegmentName(database, urllib.parse.unquote(server), file, int(found[1]), int(found[2]))
