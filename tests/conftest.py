@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +13,10 @@ from tests.servers import missing
 
 # Whoever starts the tests in the background has ^C ignored, and so would all that they start, to whom some of them send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# In a shell that keeps no bytecode every process that a test starts would compile what it imports anew: of Airflow for 3 s.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest_plugins = [
     "tests.servers.pager",
