@@ -25,8 +25,10 @@ COPY plugins plugins
 COPY include include
 COPY docker docker
 # Any user id will do (compose gives the one that owns the secret files), so the group must be able to write, and the name
-# that such an id lacks comes from the environment.
+# that such an id lacks comes from the environment. Python's bytecode needs a place of its own: that user may not write beside
+# the packages, and every task would compile all that it imports.
 ENV LANG=C.UTF-8 AIRFLOW_HOME=/opt/proven HOME=/opt/proven PYTHONPATH=/opt/proven USER=proven \
+    PYTHONPYCACHEPREFIX=/opt/proven/.pycache \
     PATH=/opt/proven/.venv/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 USER 50000:0
 CMD ["airflow", "version"]
