@@ -1,0 +1,1 @@
+"""Binary logs: pieces of them on their way into the stores, and back onto a recovery point."""

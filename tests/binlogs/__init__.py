@@ -1,0 +1,1 @@
+"""Binary logs: streamed into stores, and replayed on recovery points."""
