@@ -9,6 +9,7 @@ import pydantic
 
 from include.proven.fleet.fields import Duration, Model, Name, Text, require_different
 from include.proven.fleet.proof import Proof
+from include.proven.fleet.retention import Retention
 
 
 class Objectives(Model):
@@ -70,3 +71,5 @@ class Database(Model):
     No other one is backed up. Unset: a drill compares with the recovery points that were proven before."""
     proof: Proof = pydantic.Field(default_factory=Proof)
     """How closely drills look."""
+    retention: Retention | None = None
+    """Which recovery points are kept; all others are deleted, never the last proofs. Unset: nothing is ever deleted."""
