@@ -9,11 +9,11 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
-from . import client, loading, processes, sealing
+from . import client, loading, processes
 from .context import Context, peak_rss_bytes
-from .download import PartDownloader
 from .errors import AgentError
-from .pipeline import Pipeline, Tap, copy, widen, write_all
+from .opening import Opener
+from .pipeline import Pipeline, widen
 from .protocol import Endpoint, RestoreArtifact, RestoreJob
 
 
@@ -41,7 +41,7 @@ class Restore:
     def __init__(self, job: RestoreJob, context: Context) -> None:
         self._job = job
         self._context = context
-        self._home = context.private_directory()
+        self._opener = Opener(job["tools"], job["store"], context)
 
     def load(self, artifact: RestoreArtifact, target: Endpoint) -> int:
         """Feed one artifact to the client and return its plain size in bytes."""
@@ -63,7 +63,7 @@ class Restore:
         self._context.remove_at_end(partial)
         try:
             with open(partial, "xb", buffering=0) as file:  # noqa: PTH123 - Path.open knows no unbuffered "x" in its types
-                size = sum(self._open(artifact, file.write, lambda: None) for artifact in self._job["artifacts"])
+                size = sum(self._open(artifact, file.write) for artifact in self._job["artifacts"])
                 os.fsync(file.fileno())
             partial.rename(output)
         except OSError as error:
@@ -75,39 +75,14 @@ class Restore:
         self,
         artifact: RestoreArtifact,
         write: Callable[[memoryview], object],
-        close: Callable[[], object],
+        close: Callable[[], object] = lambda: None,
         watch: Callable[[Pipeline], None] = lambda pipeline: None,
     ) -> int:
-        """Fetch, verify, decrypt and decompress one artifact into `write`; `watch` adds whatever reads it."""
-        path, log, pipeline, tap = self._job["tools"]["path"], self._context.commands, Pipeline(), Tap()
-        gpg = sealing.Decryption(artifact["name"], artifact["session_key"], self._home, log, path)
-        zstd = processes.start(["zstd", "-q", "-d", "-c"], log, path=path, stdin=gpg.process.stdout, stdout=subprocess.PIPE)
-        gpg.process.stdout.close()
-        for pipe in (gpg.process.stdin, zstd.stdout):
-            widen(pipe)
+        """Open one artifact into `write`, as stages of its own; `watch` adds whatever reads it."""
         prefix = "" if artifact["role"] == "dump" else f"{artifact['role']} "
         stage = self._context.progress.stage
         with (
             stage(f"{prefix}download", artifact["bytes"]) as fetched,
             stage(f"{prefix}load", artifact["plain_bytes"]) as loaded,
         ):
-            downloader = PartDownloader(artifact, self._job["store"], self._context.urls, fetched)
-
-            def pour(data: memoryview) -> None:
-                tap.see(data)
-                write_all(write, data)
-                loaded.add(len(data))
-
-            def drain() -> None:
-                copy(zstd.stdout, pour)
-                close()
-
-            downloader.attach(pipeline, gpg.process.stdin.write, gpg.process.stdin.close)
-            gpg.attach(pipeline)
-            pipeline.add(zstd, lambda process, status: loading.explain_unpack(process, status, artifact["name"]))
-            pipeline.pump("load", drain)
-            watch(pipeline)
-            pipeline.run()
-        gpg.check()
-        loading.check_plain(artifact, tap)
-        return tap.bytes
+            return self._opener.open(artifact, fetched, loaded, write, close, watch)
