@@ -31,11 +31,13 @@ class Segment(Record):
     start: int
     """Offset of its first byte; 0: the file begins here."""
     end: int
-    """Offset behind its last byte."""
+    """Offset behind its last byte; `start` where there was nothing left to ship but that the file has ended."""
     rotated: bool
     """The file ends here: the server has gone on to `next_file`, or was stopped."""
     next_file: str = ""
     """As the rotation names it; empty where the server was stopped, or the file goes on."""
+    file_created_at: datetime.datetime | None = None
+    """When the server began it, by its clock, in whole seconds: after RESET MASTER an old name stands for another file."""
     first_event_at: datetime.datetime | None
     """The source's clock at the first event that changes something; None: there is none."""
     last_event_at: datetime.datetime | None
@@ -45,7 +47,8 @@ class Segment(Record):
     complete_to: datetime.datetime
     """By the source's clock: nothing that was committed before this is missing, if all pieces before it are there."""
     artifact: Artifact
-    """Its plain bytes are the piece; its `end_marker` is empty."""
+    """Its plain bytes are the piece; its `end_marker` is empty. It lies beside the record under a name of its own
+    (`<start>-<8 hex digits>.binlog.zst.gpg`), so that what a killed stream has left is in nobody's way."""
 
     @property
     def name(self) -> SegmentName:
@@ -71,11 +74,6 @@ class SegmentName(NamedTuple):
     def path(self) -> str:
         """Key of the record."""
         return f"{self.folder}/{self.start:012}-{self.end:012}.json"
-
-    @property
-    def artifact(self) -> str:
-        """Name of the artifact beside the record. Unlike the record's it holds no end: that is not known when it is begun."""
-        return f"{self.start:012}.binlog.zst.gpg"
 
     @property
     def number(self) -> int:
