@@ -1,4 +1,4 @@
-"""What Airflow's plugin loader loads: the runbooks in the UI, the keeper of pools, and who tells of broken DAG files.
+"""What Airflow's plugin loader loads: pages and runbooks in the UI, the keeper of pools, and who tells of broken DAG files.
 
 Every process of Airflow loads it, every task included, so it imports the web pages only when one is asked for: they bring
 the whole of Airflow's API server with them (1.3 s).
@@ -29,10 +29,11 @@ class ProvenPlugin(AirflowPlugin):
     fastapi_apps = [{"app": serve_web, "url_prefix": PREFIX, "name": "Proven"}]
     external_views = [
         {
-            "name": "Runbooks",
-            "href": f"{addresses.base_path()}{PREFIX}/runbooks/",
+            "name": title,
+            "href": f"{addresses.base_path()}{PREFIX}/{place}/",
             "destination": "nav",
             "category": "browse",
-            "url_route": "proven-runbooks",
+            "url_route": f"proven-{place}",
         }
+        for title, place in (("Pages", "pages"), ("Runbooks", "runbooks"))
     ]

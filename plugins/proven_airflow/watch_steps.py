@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from airflow.sdk import Asset, get_current_context, task
+from airflow.sdk import get_current_context, task
 
 from include.proven.errors import PageError, ProvenError
 from include.proven.fleet.pages import FLEET
@@ -16,13 +16,12 @@ from include.proven.pages.ledger import StoreLedger
 from include.proven.pages.page import run_url
 from include.proven.watch import concerns, heartbeats, watching
 from include.proven.watch.concern import Concern, Finding
-from proven_airflow import addresses, components, deadlines, identity, import_errors, turns
+from proven_airflow import addresses, components, deadlines, identity, import_errors, overview, turns
 from proven_airflow.notifiers.pager import Pager
 from proven_airflow.opening import open_installation
+from proven_airflow.overview import MEMORY
 
 CONCERNS: Sequence[Concern] = (*concerns.CONCERNS, components.CONCERN, import_errors.concern(), deadlines.CONCERN)
-MEMORY = Asset(name="what the watch has looked at", uri="proven://watch", group="proven")
-"""Holds when each concern was asked last (Airflow's asset state store). Nothing else is ever said of it."""
 EARLY = datetime.timedelta(minutes=1)
 """A run begins some seconds sooner or later than the one before; what is due every hour must not be asked every 65 minutes."""
 log = logging.getLogger(__name__)
@@ -70,6 +69,7 @@ def watch() -> None:
     for concern in asked:
         if concern.every and concern.name not in watched.failed:
             memory.set(concern.name, now.isoformat())
+    memory.set(overview.KEY, overview.draw(installation, turns.now()))
     untold = heartbeats.beat(installation, watched, now=now)
     log.info("asked: %s; %s", ", ".join(concern.name for concern in asked), "in order" if watched.in_order else "not in order")
     watched.require()

@@ -1,12 +1,13 @@
 """The pages that the plugin adds to Airflow's web server.
 
-The runbooks, for whoever is logged in; the report of each drill, for those who may read what its DAG's tasks leave; and, for
-the watch's task, which DAG files can't be loaded.
+The runbooks, for whoever is logged in; the report of each drill and the list of pages, for those who may read what the tasks of
+its DAG leave; and, for the watch's task, which DAG files can't be loaded.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import pathlib
 import urllib.parse
 
@@ -15,6 +16,8 @@ import pydantic
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from airflow.models.asset import AssetModel
+from airflow.models.asset_state_store import AssetStateStoreModel
 from airflow.models.errors import ParseImportError
 from airflow.models.xcom import XComModel
 from fastapi import Depends, FastAPI, HTTPException, Request
@@ -24,7 +27,8 @@ from sqlalchemy import select
 from include.proven.pages.kinds import KINDS
 from include.proven.reports import html
 from include.proven.reports.documents import DrillDocument
-from proven_airflow import addresses, identity, reporting, runbooks
+from include.proven.reports.page_list import PageList
+from proven_airflow import addresses, identity, overview, reporting, runbooks, turns
 
 HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"}
 
@@ -68,6 +72,23 @@ def show_report(dag_id: str, run_id: str, session: SessionDep) -> HTMLResponse:
     except (pydantic.ValidationError, TypeError) as error:
         raise HTTPException(409, "This version of Proven can't read that report: draw it with ./proven report.") from error
     return HTMLResponse(html.render_drill(document), headers=HEADERS)
+
+
+@app.get(
+    "/pages/",
+    response_class=HTMLResponse,
+    dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.XCOM, identity.WATCH))],
+)
+def list_pages(session: SessionDep) -> HTMLResponse:
+    """Show the list of pages, as the last watch has left it."""
+    left = select(AssetStateStoreModel.value).join(AssetModel, AssetModel.id == AssetStateStoreModel.asset_id)
+    value = session.scalar(left.where(AssetModel.name == overview.MEMORY.name, AssetStateStoreModel.key == overview.KEY))
+    try:
+        pages = PageList.model_validate_json(json.loads(value)) if value else None
+    except (pydantic.ValidationError, TypeError) as error:
+        raise HTTPException(409, "This version of Proven can't read that list: the next watch draws it anew.") from error
+    form = f"{addresses.base_path()}/dags/{identity.ACKNOWLEDGE}"
+    return HTMLResponse(html.render_pages(pages, turns.now(), acknowledge=form), headers=HEADERS)
 
 
 @app.exception_handler(HTTPException)

@@ -18,9 +18,10 @@ from include.proven.fleet.pages import FLEET
 from include.proven.installation import open_installation
 from include.proven.local_airflow.home import LocalAirflow
 from include.proven.pages import exercise
-from include.proven.pages.ledger import StoreLedger
+from include.proven.pages.ledger import EVER, StoreLedger
 from tests.airflow.conftest import CHECKOUT, SETTINGS, make_house_fleet
 from tests.airflow.live import QUIET_SECONDS, House, wait_for
+from tests.airflow.test_report import log_in
 from tests.servers.databases import DatabaseServer
 from tests.servers.pager import Incident, running_pager
 from tests.servers.swift import Swift
@@ -86,6 +87,12 @@ def page_of(house: House, key: str) -> Incident:
         raise AssertionError(f"{error}:\n{logs}") from None
 
 
+def list_of_pages(house: House) -> str:
+    """Return the page of Airflow's UI that lists the pages, as the last watch has left it."""
+    with log_in(house) as browser:
+        return browser.get("/proven/pages/").raise_for_status().text
+
+
 def log_of(house: House, dag: str, run: str, task: str) -> str:
     path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/1"
     return str(house.call("GET", path))
@@ -103,10 +110,13 @@ def test_what_could_not_be_looked_at_is_one_page_until_it_can_and_is_asked_again
     assert asked & HOURLY == {"clocks"}, "the keys were looked at"
     assert [one.dedup_key for one in watched.pager.open] == [incident.dedup_key]
     assert len(incident.events) == 1
+    assert "1 page open" in list_of_pages(watched)
+    assert "watch-failed/clocks" in list_of_pages(watched)
     source["port"] = port
     watched.files.write()
     assert watch(watched)[0] == "success"
     assert watched.pager.open == []
+    assert "No page is open" in list_of_pages(watched)
     state, asked = watch(watched)
     assert state == "success"
     assert asked & HOURLY == set()
@@ -164,7 +174,7 @@ def test_a_person_acknowledges_the_test_page_in_the_ui(watched: House) -> None:
     assert incident.resolved
     assert "acknowledged by admin after" in log_of(watched, "page_test", run, "test_page")
     ledger = StoreLedger(open_installation(watched.files.folder / "fleet.yaml"))
-    (kept,) = [one for one in ledger.survey([FLEET], closed=True).incidents if one.key == exercise.KIND]
+    (kept,) = [one for one in ledger.survey([FLEET], closed_since=EVER).incidents if one.key == exercise.KIND]
     assert kept.acknowledged_by == "admin"
 
 

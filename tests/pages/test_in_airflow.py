@@ -139,19 +139,27 @@ def test_a_report_is_shown_to_whoever_is_logged_in_if_there_is_one(web: str, air
     assert "has left no report" in answer.text
 
 
+def test_the_list_of_pages_is_shown_to_whoever_is_logged_in(web: str, airflow: home.LocalAirflow) -> None:
+    assert httpx.get(f"{web}/proven/pages/").status_code == 401
+    with log_in(airflow) as browser:
+        answer = browser.get("/proven/pages/")
+    assert answer.status_code == 200
+    assert "Nothing is known yet" in answer.text, "no watch has left a list here"
+
+
 @pytest.mark.parametrize("path", ["no-such-kind", "..%2F..%2Ffleet.yaml", "backup-failed.md"])
 def test_only_runbooks_are_shown(web: str, airflow: home.LocalAirflow, path: str) -> None:
     with log_in(airflow) as browser:
         assert browser.get(f"/proven/runbooks/{path}").status_code == 404
 
 
-def test_the_menu_of_the_ui_leads_to_the_runbooks(web: str, airflow: home.LocalAirflow) -> None:
+def test_the_menu_of_the_ui_leads_to_pages_and_runbooks(web: str, airflow: home.LocalAirflow) -> None:
     with log_in(airflow) as browser:
         token = browser.cookies["_token"]
         plugins = (
             browser.get("/api/v2/plugins", headers={"Authorization": f"Bearer {token}"}).raise_for_status().json()["plugins"]
         )
     (ours,) = [plugin for plugin in plugins if plugin["name"] == "proven"]
-    (view,) = ours["external_views"]
-    assert (view["name"], view["href"]) == ("Runbooks", "/proven/runbooks/")
+    views = {view["name"]: view["href"] for view in ours["external_views"]}
+    assert views == {"Pages": "/proven/pages/", "Runbooks": "/proven/runbooks/"}
     assert len(plugins) == len({plugin["name"] for plugin in plugins}), "the loader ran our package file by file"

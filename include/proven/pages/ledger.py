@@ -21,6 +21,7 @@ from include.proven.installation import Installation
 from include.proven.pages import careful
 from include.proven.pages.incident import Found, Incident, assemble, needed
 
+EVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 PATIENCE = 0.8 * careful.LEDGER_PATIENCE
 """Seconds that one store may take, so that another's answer is heard in the time that a page has for the ledger."""
 
@@ -48,10 +49,10 @@ class StoreLedger:
         }
         return self._read(given, answers.silent)
 
-    def survey(self, databases: Iterable[str] | None = None, *, closed: bool = False) -> Found:
-        """Return the incidents of these databases, by default of all and of the fleet itself; those that are closed on demand.
+    def survey(self, databases: Iterable[str] | None = None, *, closed_since: datetime.datetime | None = None) -> Found:
+        """Return the incidents of these databases, by default of all and of the fleet itself.
 
-        Raise ProvenError if no store answers.
+        Those that are closed are left out, but for those that were closed since then. Raise ProvenError if no store answers.
         """
         asked = [FLEET, *self.installation.fleet.databases] if databases is None else list(databases)
 
@@ -61,7 +62,7 @@ class StoreLedger:
                 return one, one.page_events_of(here, pool)
 
         answers = copies.ask(self.installation, FLEET, look, patience=self.patience)
-        return self._read(answers.require().given, answers.silent, closed=closed)
+        return self._read(answers.require().given, answers.silent, closed_since)
 
     def append(self, event: PageEvent) -> None:
         """Record an event, in the first store that takes it. Raise ProvenError if none does."""
@@ -106,8 +107,7 @@ class StoreLedger:
         self,
         given: Mapping[str, tuple[Catalog, list[EventName]]],
         silent: Mapping[str, ProvenError],
-        *,
-        closed: bool = False,
+        closed_since: datetime.datetime | None = None,
     ) -> Found:
         """Read what the incidents' state follows from, each event from a store that has it."""
         for store in silent:
@@ -117,7 +117,7 @@ class StoreLedger:
         grouped: dict[tuple[str, str, str], list[EventName]] = collections.defaultdict(list)
         for name in sorted(places):
             grouped[name[:3]].append(name)
-        alive = [names for names in grouped.values() if closed or not any(name.type == "closed" for name in names)]
+        alive = [names for names in grouped.values() if _is_wanted(names, closed_since)]
         read = self._read_events([name for names in alive for name in needed(names)], places)
         incidents: list[Incident] = []
         faults: list[ProvenError] = []
@@ -143,3 +143,8 @@ class StoreLedger:
             except ProvenError as error:
                 read |= dict.fromkeys(here, error)
         return read
+
+
+def _is_wanted(names: Sequence[EventName], closed_since: datetime.datetime | None) -> bool:
+    ends = [name.at for name in names if name.type == "closed"]
+    return not ends or (closed_since is not None and max(ends) >= closed_since)

@@ -16,6 +16,7 @@ from include.proven.proof.verdict import Check
 from include.proven.reports import commands, controls, differences, facts, measures
 from include.proven.reports.digests import Digest
 from include.proven.reports.documents import DrillDocument
+from include.proven.reports.page_list import PageList
 from include.proven.reports.periods import PeriodDocument
 from include.proven.reports.timeline import days
 
@@ -26,6 +27,8 @@ MEANING = {
     "unproven": "It could not be tried to the end: nothing is shown for this recovery point, and nothing against it.",
 }
 MARKS = {"pass": "✓", "fail": "✗", "could-not-run": "?", "proven": "✓", "refuted": "✗", "unproven": "?"}
+LATE = datetime.timedelta(minutes=15)
+"""A list of pages that is older was not drawn when it should have been, every five minutes."""
 PICTURES = {
     **{code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"},
     0x7F: 0x2421,
@@ -68,6 +71,14 @@ def render_period(document: PeriodDocument) -> str:
         requirements=controls.OF_A_PERIOD,
         not_answered=controls.not_answered(period=True),
     )
+
+
+def render_pages(pages: PageList | None, now: datetime.datetime, *, acknowledge: str) -> str:
+    """Return the list of pages as Airflow's UI shows it beside the runbooks; None: nobody has drawn one yet.
+
+    `acknowledge` is where a person says that somebody is at a page. Unlike the others this document has links.
+    """
+    return _render("pages.html.j2", pages=pages, now=now, late=pages and now - pages.drawn_at > LATE, acknowledge=acknowledge)
 
 
 def render_digest(digest: Digest) -> str:

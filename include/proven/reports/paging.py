@@ -1,4 +1,4 @@
-"""Reads what was paged from the ledger in the stores, for the digest and the metrics."""
+"""Reads what was paged from the ledger in the stores: for lists of pages, the digest and the metrics."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from include.proven.errors import ProvenError
 from include.proven.installation import Installation
 from include.proven.pages.incident import Incident
 from include.proven.pages.ledger import StoreLedger
+from include.proven.reports import page_list
 from include.proven.reports.digests import PageLine
-
-ENDS = ("resolved", "closed")
+from include.proven.reports.page_list import PageList
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,20 +28,28 @@ class Paged:
 def read(installation: Installation, since: datetime.datetime | None = None) -> Paged:
     """Return the pages that were open at any time since then, or that are open now."""
     try:
-        found = StoreLedger(installation, copies.PATIENCE).survey(closed=since is not None)
+        found = StoreLedger(installation, copies.PATIENCE).survey(closed_since=since)
     except ProvenError as error:
         return Paged({}, [f"What was paged can't be read: {error.what}."])
     pages: dict[str, list[PageLine]] = {}
     for incident in found.incidents:
         line = _line(incident)
         was_open = line.resolved_at is None or (since is not None and line.resolved_at >= since)
-        # what was opened and closed without a word is the twin of another, which two processes had noticed at once
-        if was_open and (line.resolved_at is None or any(name.type == "told" for name in incident.names)):
+        if was_open and not page_list.is_twin(incident):
             pages.setdefault(incident.database, []).append(line)
     faults = [f"Store {store} gives no answer: {error.what}." for store, error in found.silent.items()]
     return Paged(pages, faults + [f"{error.what}." for error in found.faults])
 
 
+def draw_list(installation: Installation, now: datetime.datetime, since: datetime.datetime) -> PageList:
+    """Return the list of all pages that are not over, or have ended since then. Where it can't be read, its faults say why."""
+    try:
+        found = StoreLedger(installation, copies.PATIENCE).survey(closed_since=since)
+    except ProvenError as error:
+        return PageList(drawn_at=now, since=since, pages=[], faults=[f"what was paged can't be read: {error.what}"])
+    return page_list.tabulate(found, now, since)
+
+
 def _line(incident: Incident) -> PageLine:
-    ended = min((name.at for name in incident.names if name.type in ENDS), default=None)
-    return PageLine(incident.key, incident.page.summary, incident.page.urgency, incident.opened_at, ended)
+    page = incident.page
+    return PageLine(incident.key, page.summary, page.urgency, incident.opened_at, page_list.ended_at(incident))
