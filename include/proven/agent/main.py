@@ -11,13 +11,14 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from . import backup, copy, fetch, inspect, isolation, protocol, query, relay, restore, user_check
+from . import backup, copy, fetch, inspect, isolation, protocol, query, relay, replay, restore, user_check
 from .context import Context
 from .errors import AgentError
 
 JOBS: dict[str, Callable[[Any, Context], dict[str, Any]]] = {
     "backup": backup.run,
     "restore": restore.run,
+    "replay": replay.run,
     "copy": copy.run,
     "fetch": fetch.run,
     "inspect": inspect.run,

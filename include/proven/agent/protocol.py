@@ -20,7 +20,7 @@ Agent → controller (stdout)
     {"event": "error", "kind": …, "what": …, "detail": …, "hint": …, "commands": [Command …]}
                                                                        the last line; then exit 1
 
-`kind` is one of: source, tool, encryption, store, sandbox, stopped, integrity, load, internal (`include/proven/errors.py`).
+`kind` is one of: config, source, tool, encryption, store, sandbox, stopped, integrity, load, internal (`proven/errors.py`).
 stderr is for a crash of the agent itself, nothing else. No line ever holds a password, a session key or a pre-signed URL.
 """
 
@@ -152,6 +152,48 @@ class RestoreJob(TypedDict):
     tools: Tools
     store: JobStore
     artifacts: list[RestoreArtifact]
+
+
+class ReplayPiece(RestoreArtifact):
+    """A piece of a binary log (`catalog/binlogs.py`): `file` from its byte `start` on."""
+
+    file: str
+    start: int
+
+
+class ReplayUntil(TypedDict):
+    """Where a replay ends. The members of other kinds are empty."""
+
+    kind: str
+    """`moment`: behind all that was committed up to and in that second; `gtid`: behind that transaction; `drop`: before the
+    last drop of that table; `position`: at that offset of that file."""
+    moment: int
+    """Seconds since 1970, by the source's clock."""
+    gtid: str
+    schema: str
+    table: str
+    file: str
+    offset: int
+
+
+class ReplayJob(TypedDict):
+    """{"job": "replay"}: apply what a binary log holds behind a position to a server that stands there.
+
+    `pieces` are those of whole files, in order, from the beginning of the first one on; `start` is an offset in it. Where it
+    ends is found before anything is applied, and always behind a whole transaction. The result holds transactions (how many
+    were applied), file and offset (behind the last one; the start's if there was none), gtid and committed_at (ISO 8601) of
+    the last one or empty, plain_bytes, stages, commands, peak_rss_bytes. A log that does not hold what it must is an error of
+    kind `integrity`, a statement that the server refuses one of kind `load`, what is asked for and not there one of `config`.
+    """
+
+    protocol: int
+    job: str
+    target: Endpoint
+    tools: Tools
+    store: JobStore
+    pieces: list[ReplayPiece]
+    start: int
+    until: ReplayUntil
 
 
 class CopyArtifact(StoredArtifact):
