@@ -127,6 +127,8 @@ def _follow(start: Position, known: Sequence[Segment]) -> tuple[list[Segment], I
 
 def _faults(one: Segment, other: Segment) -> Iterator[str]:
     """Yield what is wrong where one piece is followed by the other."""
+    if not _is_next(one, other):
+        yield f"{_name(other)} is of another log of that name, from before or after a RESET"
     if one.file == other.file:
         if other.start < one.end:
             yield f"{_name(other)} overlaps {_name(one)}"
@@ -143,6 +145,14 @@ def _faults(one: Segment, other: Segment) -> Iterator[str]:
         yield f"between {one.file} and {other.file} a file is missing"
     elif other.start:
         yield f"{other.file} from offset 0 to {other.start} is missing"
+
+
+def _is_next(one: Segment, other: Segment) -> bool:
+    """Say whether the moments at which their files were begun allow that one follows the other."""
+    begun, later = one.file_created_at, other.file_created_at
+    if begun is None or later is None:
+        return True
+    return begun == later if one.file == other.file else begun <= later
 
 
 def _reaches(held: Sequence[Segment], file: str, offset: int) -> bool:

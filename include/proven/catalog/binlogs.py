@@ -8,10 +8,11 @@ from __future__ import annotations
 import datetime
 import re
 import urllib.parse
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from include.proven import errors
-from include.proven.catalog.records import SignedRecords, quote, require_same
+from include.proven.catalog.records import SignedRecords, parse, quote, require_same
 from include.proven.manifest import FORMAT, Artifact, Record
 
 RECORD = re.compile(r"(\d{12})-(\d{12})\.json")
@@ -99,13 +100,26 @@ class Binlogs(SignedRecords):
 
     def segment(self, name: SegmentName) -> Segment:
         """Return the record of a piece. Raise IntegrityError if it is missing, not the fleet signer's, broken, or another's."""
-        found = self._get(name.path, Segment)
-        require_same(name.path, found.name.path, name.path)
-        return found
+        return self.segments([name])[0]
+
+    def segments(self, names: Sequence[SegmentName]) -> list[Segment]:
+        """Return the records of many pieces, in the order of their names. Raise IntegrityError as `segment` does."""
+        read = self._read_all([name.path for name in names], None)
+        return [_parse_segment(name, read[name.path]) for name in names]
 
     def publish_segment(self, segment: Segment) -> None:
         """Sign and write the record of a piece: from then on it exists. Raise StoreError if it exists already."""
         self._put(segment.name.path, segment, keep=True)
+
+
+def _parse_segment(name: SegmentName, content: bytes | errors.IntegrityError | None) -> Segment:
+    if content is None:
+        raise errors.IntegrityError(f"record {name.path} is gone")
+    if isinstance(content, errors.IntegrityError):
+        raise content
+    found = parse(name.path, content, Segment)
+    require_same(name.path, found.name.path, name.path)
+    return found
 
 
 def parse_name(path: str) -> SegmentName | None:
