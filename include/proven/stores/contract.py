@@ -167,6 +167,9 @@ class Store(Protocol):
     def list_folders(self, folder: str) -> list[str]:
         """Return the names directly below `folder` that have objects below them, sorted, without slashes."""
 
+    def find_lock(self, folder: str) -> str:
+        """Return in a few words why the store itself would refuse `delete_folder` (a lock), or an empty string."""
+
     def delete_folder(self, folder: str) -> int:
         """Delete every object below `folder` and the parts of every upload below it, committed or not.
 

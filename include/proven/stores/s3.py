@@ -187,6 +187,13 @@ class S3Store:
             entry["Prefix"].removeprefix(below).strip("/") for page in pages for entry in page.get("CommonPrefixes", [])
         )
 
+    def find_lock(self, folder: str) -> str:
+        """Return the lock that ends last, of any version below a folder: `locked until 2026-12-21 04:35:12 UTC`."""
+        if not self._config.object_lock:
+            return ""
+        versions = s3_deletion.list_versions(self._client, self._prefix + _below(folder))
+        return str(s3_deletion.find_lock(self._client, versions) or "")
+
     def delete_folder(self, folder: str) -> int:
         """Delete every object below `folder` and the parts of every open upload below it; return how many went.
 

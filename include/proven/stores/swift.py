@@ -219,6 +219,10 @@ class SwiftStore:
         # Swift sorts `ods-2/` before `ods/`.
         return sorted(entry["subdir"].removeprefix(prefix).strip("/") for entry in listing if "subdir" in entry)
 
+    def find_lock(self, folder: str) -> str:
+        """Return nothing: it keeps nothing from being deleted."""
+        return ""
+
     def delete_folder(self, folder: str) -> int:
         """Delete every object below `folder` and the parts of every upload below it; return how many went."""
         if not below(folder):
