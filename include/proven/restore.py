@@ -55,8 +55,13 @@ def load_into(
     fleet's name of the sandbox that the server stands in, if it does: its bandwidth is shared. Raise IntegrityError or
     LoadError where the recovery point is to blame, another ProvenError where it is not.
     """
+    if manifest.method == "physical":
+        raise ConfigError(
+            f"{manifest.recovery_point} is physical: it can't be loaded into a server",
+            hint="Restore it with --to folder:PATH, which gives a data directory that a server can be started on.",
+        )
     reads = Reads(installation.store(store), f"{manifest.database}/{manifest.recovery_point}")
-    artifacts = [_open_artifact(installation, reads, artifact) for artifact in manifest.artifacts]
+    artifacts = [open_artifact(installation, reads, artifact) for artifact in manifest.artifacts]
     job = _job(installation, manifest, store, artifacts, target=target, sandbox=sandbox)
     return agent_client.run(job, host=host, name=name, reconnect=bool(name), signer=reads, on_progress=on_progress)
 
@@ -98,7 +103,7 @@ def write_sql(
     folder.mkdir(parents=True, exist_ok=True)
     reads = Reads(installation.store(store), f"{manifest.database}/{manifest.recovery_point}")
     for file, artifact in zip(files, manifest.artifacts, strict=True):
-        opened = [_open_artifact(installation, reads, artifact)]
+        opened = [open_artifact(installation, reads, artifact)]
         job = _job(installation, manifest, store, opened, output=str(file.resolve()))
         agent_client.run(job, signer=reads, on_progress=on_progress)
     return files
@@ -118,7 +123,7 @@ def schemas_of(installation: Installation, target: protocol.Endpoint) -> list[st
     return [row[0] for row in agent_client.run(job)["rows"]]
 
 
-def _open_artifact(installation: Installation, reads: Reads, artifact: Artifact) -> protocol.RestoreArtifact:
+def open_artifact(installation: Installation, reads: Reads, artifact: Artifact) -> protocol.RestoreArtifact:
     """Return an artifact as a job takes it: a read URL and the key that opens it and nothing else."""
     request = reads.sign_get(reads.store.name, artifact.name)
     session_key = _session_key(installation, reads, artifact)

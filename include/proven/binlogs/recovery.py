@@ -1,0 +1,197 @@
+"""Recovery to a point in time: a recovery point, and what the binary log holds behind it, up to what was asked for.
+
+Before anything is restored, the whole way there is looked at: the recovery point, and every link of the chain that follows it.
+"""
+
+from __future__ import annotations
+
+import calendar
+import dataclasses
+import datetime
+import re
+from typing import Any
+
+from include.proven import agent_client, copies, engines, progress, restore
+from include.proven.agent import protocol
+from include.proven.binlogs import continuity
+from include.proven.catalog.binlogs import FOLDER, Segment
+from include.proven.catalog.records import quote
+from include.proven.errors import ConfigError, ProvenError
+from include.proven.hosts.contract import Host
+from include.proven.installation import Installation
+from include.proven.manifest import Manifest, Position
+
+MYSQL_GTID = re.compile(r"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}):(\d+)")
+MARIADB_GTID = re.compile(r"(\d+)-(\d+)-(\d+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """How a moment is reached: from which recovery point, by which pieces of the log."""
+
+    manifest: Manifest
+    store: str
+    """Name of the store that the recovery point is restored from."""
+    segments: list[Segment]
+    log_store: str
+    """Name of the store that the pieces are read from."""
+    until: protocol.ReplayUntil
+
+
+def to_moment(moment: datetime.datetime) -> protocol.ReplayUntil:
+    """Ask for all that was committed up to and in a second."""
+    return _until("moment", moment=calendar.timegm(moment.astimezone(datetime.UTC).timetuple()))
+
+
+def to_gtid(gtid: str) -> protocol.ReplayUntil:
+    """Ask for a transaction and all before it. Raise ConfigError if that is the name of none."""
+    if not MYSQL_GTID.fullmatch(gtid) and not MARIADB_GTID.fullmatch(gtid):
+        raise ConfigError(
+            f"{gtid!r} is no GTID",
+            hint="Write MySQL's as 3e11fa47-71ca-11e1-9e33-c80aa9429562:23, MariaDB's as 0-1-23: one transaction, no range.",
+        )
+    return _until("gtid", gtid=gtid.lower())
+
+
+def before_drop(name: str) -> protocol.ReplayUntil:
+    """Ask for all before a table, `schema.table`, was dropped the last time. Raise ConfigError if that names none."""
+    schema, _, table = name.partition(".")
+    if not schema or not table:
+        raise ConfigError(f"{name!r} is no table", hint="Write it with its schema: shop.orders.")
+    return _until("drop", schema=schema, table=table)
+
+
+def to_position(position: Position) -> protocol.ReplayUntil:
+    """Ask for all before a position."""
+    return _until("position", file=position.file, offset=position.offset)
+
+
+def find_way(
+    installation: Installation, database: str, until: protocol.ReplayUntil, which: str = "", store: str = copies.ANY
+) -> Way:
+    """Return the way to what is asked for: from the newest recovery point that lies before it, or from the one that is named.
+
+    Raise ConfigError if there is none, or the log is not there yet; IntegrityError, with the link, if the chain is broken.
+    """
+    found = copies.survey(installation, database, store)
+    if which:
+        named = found.pick(which)
+        return plan(installation, _manifest(installation, found, named), found.held[named][0], until)
+    for point in reversed(found.held):
+        manifest = _manifest(installation, found, point)
+        if _lies_before(manifest, until):
+            return plan(installation, manifest, found.held[point][0], until)
+    raise ConfigError(
+        f"database {database} has no recovery point from before that",
+        hint="The oldest one's snapshot is the first moment that can be reached: see ./proven list.",
+    )
+
+
+def plan(installation: Installation, manifest: Manifest, store: str, until: protocol.ReplayUntil) -> Way:
+    """Return the way from one recovery point on, its log read from the first store that has all of it. Raise as `find_way`."""
+    names = [store, *(name for name in installation.database(manifest.database).stores if name != store)]
+    failures: list[ProvenError] = []
+    for name in names:
+        try:
+            return Way(manifest, store, _segments(installation, manifest, name, until), name, until)
+        except ProvenError as error:
+            failures.append(error)
+    raise failures[0]
+
+
+def replay(
+    installation: Installation,
+    way: Way,
+    target: protocol.Endpoint,
+    *,
+    host: Host = agent_client.HERE,
+    name: str = "",
+    sandbox: str = "",
+    on_progress: progress.OnProgress | None = None,
+) -> dict[str, Any]:
+    """Replay the log on a server that holds the restored recovery point; return the agent's result (`protocol.ReplayJob`).
+
+    Arguments and errors are those of `restore.load_into`.
+    """
+    reads = restore.Reads(installation.store(way.log_store), _log_folder(way.manifest))
+    job = protocol.ReplayJob(
+        protocol=protocol.VERSION,
+        job="replay",
+        target=target,
+        tools=installation.tools(engines.engine(way.manifest.engine)),
+        store=installation.job_store(way.log_store, sandbox),
+        pieces=[_piece(installation, reads, segment) for segment in way.segments],
+        start=_position(way.manifest).offset,
+        until=way.until,
+    )
+    return agent_client.run(job, host=host, name=name, reconnect=bool(name), signer=reads, on_progress=on_progress)
+
+
+def recover_into_empty(
+    installation: Installation, way: Way, target: protocol.Endpoint, *, on_progress: progress.OnProgress | None = None
+) -> dict[str, Any]:
+    """Restore the way's recovery point into an empty server and replay the log there; return the replay's result."""
+    restore.load_into_empty(installation, way.manifest, target, store=way.store, on_progress=on_progress)
+    return replay(installation, way, target, on_progress=on_progress)
+
+
+def _segments(installation: Installation, manifest: Manifest, store: str, until: protocol.ReplayUntil) -> list[Segment]:
+    catalog = installation.catalog(manifest.database, store)
+    first = _position(manifest).file.rpartition(".")[2]
+    names = catalog.segment_names(manifest.database, manifest.server.identity)
+    behind = [name for name in names if not first or name.number >= int(first)]
+    chain = continuity.follow(manifest, catalog.segments(behind))
+    if until["kind"] == "moment":
+        return continuity.until_moment(chain, datetime.datetime.fromtimestamp(until["moment"], datetime.UTC))
+    if until["kind"] == "position":
+        return continuity.until_position(chain, Position(file=until["file"], offset=until["offset"]))
+    return continuity.whole(chain)
+
+
+def _piece(installation: Installation, reads: restore.Reads, segment: Segment) -> protocol.ReplayPiece:
+    named = segment.artifact.model_copy(update={"name": f"{segment.file}/{segment.artifact.name}"})
+    opened = restore.open_artifact(installation, reads, named)
+    return protocol.ReplayPiece(**opened, file=segment.file, start=segment.start)
+
+
+def _log_folder(manifest: Manifest) -> str:
+    return f"{manifest.database}/{FOLDER}/{quote(manifest.server.identity)}"
+
+
+def _manifest(installation: Installation, found: copies.Copies, point: str) -> Manifest:
+    return installation.catalog(found.database, found.held[point][0]).manifest(found.database, point)
+
+
+def _lies_before(manifest: Manifest, until: protocol.ReplayUntil) -> bool:
+    """Say whether what is asked for is younger than a recovery point, as far as its manifest can tell."""
+    if until["kind"] == "moment":
+        return manifest.snapshot_at.timestamp() <= until["moment"]
+    if until["kind"] == "gtid":
+        return not _holds_gtid(_position(manifest).gtid, until["gtid"])
+    if until["kind"] == "drop":
+        return f"{until['schema']}.{until['table']}" in manifest.inventory.get("tables", {})
+    position = _position(manifest)
+    return (position.file, position.offset) <= (until["file"], until["offset"])
+
+
+def _holds_gtid(executed: str, gtid: str) -> bool:
+    """Say whether a server that says `executed` of itself has that transaction: MySQL's sets of ranges, MariaDB's last ones."""
+    if wanted := MARIADB_GTID.fullmatch(gtid):
+        seen = [found.groups() for found in MARIADB_GTID.finditer(executed)]
+        return any(domain == wanted[1] and int(number) >= int(wanted[3]) for domain, _, number in seen)
+    source, _, number = gtid.rpartition(":")
+    for one in executed.lower().split(","):
+        name, *ranges = one.strip().split(":")
+        bounds = (text.partition("-") for text in ranges)
+        if name == source and any(int(low) <= int(number) <= int(high or low) for low, _, high in bounds if low.isdigit()):
+            return True
+    return False
+
+
+def _position(manifest: Manifest) -> Position:
+    return manifest.position or Position()
+
+
+def _until(kind: str, **members: Any) -> protocol.ReplayUntil:
+    empty = {"kind": kind, "moment": 0, "gtid": "", "schema": "", "table": "", "file": "", "offset": 0}
+    return protocol.ReplayUntil(**{**empty, **members})  # type: ignore[typeddict-item] # the members are those of `empty`
