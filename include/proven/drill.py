@@ -18,6 +18,7 @@ from include.proven import (
     drill_isolation,
     drill_looks,
     drill_questions,
+    drill_replay,
     engines,
     ids,
     progress,
@@ -26,6 +27,7 @@ from include.proven import (
 )
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
+from include.proven.catalog.drills import CHAINS, DRILLS
 from include.proven.errors import ProvenError
 from include.proven.installation import Installation, as_job_endpoint
 from include.proven.manifest import Answer, Manifest, Stage
@@ -51,6 +53,13 @@ class Drill:
     sandbox: str
     """Name of the sandbox in the fleet."""
     triggered_by: str = ""
+    via: str = ""
+    """An older recovery point that is restored in its place and brought to its position by the log (`drill_replay.py`)."""
+
+    @property
+    def folder(self) -> str:
+        """Where the catalog keeps its evidence and verdict: what is reached by another way says nothing of the copy itself."""
+        return CHAINS if self.via else DRILLS
 
     @property
     def instance(self) -> str:
@@ -96,7 +105,7 @@ def build(
 def load(installation: Installation, drill: Drill, *, on_progress: progress.OnProgress | None = None) -> None:
     """Restore the recovery point in its sandbox. Raise ProvenError, with the evidence recorded, if it fails."""
     with drill_evidence.record_step(installation, drill, "restore") as note:
-        manifest = drill_looks.manifest_of(installation, drill)
+        manifest = drill_looks.restored_manifest_of(installation, drill)
         with drill_looks.open_instance(installation, drill) as instance:
             result = restore.load_into(
                 installation,
@@ -138,10 +147,10 @@ def conclude(installation: Installation, drill: Drill, *, keep_on_failure: bool 
     With `keep_on_failure` one that is not proven says that its sandbox is kept, so that the reaper lets it stand.
     """
     catalog = installation.catalog(drill.database, drill.store)
-    known = {verdict.drill: verdict for verdict in catalog.verdicts(drill.database, drill.recovery_point)}
+    known = {verdict.drill: verdict for verdict in catalog.verdicts(drill.database, drill.recovery_point, drill.folder)}
     if drill.id in known:
         return known[drill.id]
-    steps, answers = catalog.evidence(drill.database, drill.recovery_point, drill.id)
+    steps, answers = catalog.evidence(drill.database, drill.recovery_point, drill.id, drill.folder)
     verdict = judge.conclude(
         drill=drill.id,
         database=drill.database,
@@ -152,7 +161,7 @@ def conclude(installation: Installation, drill: Drill, *, keep_on_failure: bool 
         manifest=_manifest_if_sound(catalog, drill),
         steps=steps,
         checks=answers,
-        expected_steps=["build", "restore"],
+        expected_steps=["build", "restore", *(["replay"] if drill.via else [])],
         expected_checks=check_names(installation, drill),
         objectives=installation.database(drill.database).objectives,
         newest=drill.recovery_point == max(catalog.recovery_points(drill.database), default=""),
@@ -161,9 +170,9 @@ def conclude(installation: Installation, drill: Drill, *, keep_on_failure: bool 
     )
     usage = measure(steps, installation.fleet.sandboxes[drill.sandbox].prices, verdict.finished_at)
     kept = keep_on_failure and verdict.outcome != "proven"
-    verdict = verdict.model_copy(update={"usage": usage, "kept": kept})
+    verdict = verdict.model_copy(update={"usage": usage, "kept": kept, "via": drill.via})
     catalog.record_verdict(verdict)
-    catalog.drop_evidence(drill.database, drill.recovery_point, drill.id)
+    catalog.drop_evidence(drill.database, drill.recovery_point, drill.id, drill.folder)
     return verdict
 
 
@@ -187,6 +196,8 @@ def run(
         with contextlib.suppress(ProvenError):
             build(installation, drill, on_progress=on_progress)
             load(installation, drill, on_progress=on_progress)
+            if drill.via:
+                drill_replay.replay(installation, drill, on_progress=on_progress)
             for names in TOGETHER.values():
                 with contextlib.suppress(ProvenError):
                     check_together(installation, drill, names)

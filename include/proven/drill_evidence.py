@@ -102,7 +102,7 @@ def record(installation: Installation, drill: Drill, evidence: Step | Check, cau
     """Put evidence into the store. With a `cause` at hand, a store that refuses must not hide it."""
     try:
         catalog = installation.catalog(drill.database, drill.store)
-        catalog.record_evidence(drill.database, drill.recovery_point, drill.id, evidence)
+        catalog.record_evidence(drill.database, drill.recovery_point, drill.id, evidence, drill.folder)
     except ProvenError as error:
         if cause is None:
             raise

@@ -28,6 +28,11 @@ def manifest_of(installation: Installation, drill: Drill) -> Manifest:
     return installation.catalog(drill.database, drill.store).manifest(drill.database, drill.recovery_point)
 
 
+def restored_manifest_of(installation: Installation, drill: Drill) -> Manifest:
+    """Return likewise the manifest of what is restored: another recovery point's where the log leads on from there."""
+    return installation.catalog(drill.database, drill.store).manifest(drill.database, drill.via or drill.recovery_point)
+
+
 @contextlib.contextmanager
 def open_instance(installation: Installation, drill: Drill) -> Iterator[Instance]:
     """Open the sandbox, to have agents run in it. Where it has died under them, its own words on why are raised.

@@ -42,7 +42,7 @@ def follow(manifest: Manifest, segments: Iterable[Segment]) -> Chain:
 
     Raise ConfigError if the source kept no binary log; IntegrityError if not even the position itself is reached.
     """
-    start = _position_of(manifest)
+    start = position_of(manifest)
     known = sorted(segments, key=lambda one: (one.name.number, one.file, one.start, one.end))
     for segment in known:
         _require_same_server(segment, manifest)
@@ -91,7 +91,7 @@ def whole(chain: Chain) -> list[Segment]:
     return chain.segments
 
 
-def _position_of(manifest: Manifest) -> Position:
+def position_of(manifest: Manifest) -> Position:
     """Return where the snapshot stood. Raise ConfigError if that is not known, or not known exactly."""
     if manifest.position is None or not manifest.position.file:
         raise ConfigError(

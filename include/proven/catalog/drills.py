@@ -15,6 +15,8 @@ from include.proven.proof import history
 from include.proven.proof.history import History
 from include.proven.proof.verdict import Check, Step, Verdict
 
+DRILLS, CHAINS = "drills", "chains"
+"""Folders of drills beside their recovery point: of the copy itself, and of its state, reached from an older one by the log."""
 VERDICT = re.compile(rf"drills/{ids.DRILL.pattern}\.json")
 
 
@@ -40,15 +42,16 @@ class Drills(RecoveryPoints):
 
     def record_verdict(self, verdict: Verdict) -> None:
         """Sign and write a verdict beside its recovery point. Raise StoreError if the drill has one already."""
-        self._put(f"{_drill_folder(verdict.database, verdict.recovery_point, verdict.drill)}.json", verdict, keep=True)
+        folder = _drill_folder(verdict.database, verdict.recovery_point, verdict.drill, CHAINS if verdict.via else DRILLS)
+        self._put(f"{folder}.json", verdict, keep=True)
 
-    def verdict(self, database: str, recovery_point: str, drill: str) -> Verdict:
+    def verdict(self, database: str, recovery_point: str, drill: str, folder: str = DRILLS) -> Verdict:
         """Return the verdict of one drill. Raise IntegrityError as `manifest` does."""
-        return self.signed_verdict(database, recovery_point, drill).verdict
+        return self.signed_verdict(database, recovery_point, drill, folder).verdict
 
-    def signed_verdict(self, database: str, recovery_point: str, drill: str) -> SignedVerdict:
+    def signed_verdict(self, database: str, recovery_point: str, drill: str, folder: str = DRILLS) -> SignedVerdict:
         """Return a verdict with its exact bytes and their signature. Raise IntegrityError as `manifest` does."""
-        key = f"{_drill_folder(database, recovery_point, drill)}.json"
+        key = f"{_drill_folder(database, recovery_point, drill, folder)}.json"
         content, signature = self._read(key)
         return SignedVerdict(self._as_verdict(key, content, database, recovery_point, drill), content, signature)
 
@@ -56,14 +59,15 @@ class Drills(RecoveryPoints):
         verdict = parse(key, content, Verdict)
         for seen, wanted in ((verdict.database, database), (verdict.recovery_point, recovery_point), (verdict.drill, drill)):
             require_same(key, seen, wanted)
+        require_same(key, CHAINS if verdict.via else DRILLS, key.split("/")[-2])
         return verdict
 
-    def verdicts(self, database: str, recovery_point: str) -> list[Verdict]:
+    def verdicts(self, database: str, recovery_point: str, folder: str = DRILLS) -> list[Verdict]:
         """Return the verdicts on a recovery point, oldest drill first. Raise IntegrityError as `manifest` does."""
-        folder = f"{folder_of(database, recovery_point)}/drills"
-        names = [stored.key.removeprefix(f"{folder}/") for stored in self.store.list_objects(folder)]
+        place = f"{folder_of(database, recovery_point)}/{folder}"
+        names = [stored.key.removeprefix(f"{place}/") for stored in self.store.list_objects(place)]
         drills = sorted(name.removesuffix(".json") for name in names if name.endswith(".json") and "/" not in name)
-        return [self.verdict(database, recovery_point, drill) for drill in drills]
+        return [self.verdict(database, recovery_point, drill, folder) for drill in drills]
 
     def proven_before(self, database: str, recovery_point: str, most: int = history.MOST) -> History:
         """Return the last `most` recovery points before one that a drill has proven.
@@ -105,27 +109,29 @@ class Drills(RecoveryPoints):
         paths = [rest.split("/") for _, rest in self._objects(database) if rest.startswith("drills/")]
         return max((path[1].partition(".")[0] for path in paths), default="")
 
-    def record_evidence(self, database: str, recovery_point: str, drill: str, record: Step | Check) -> None:
+    def record_evidence(
+        self, database: str, recovery_point: str, drill: str, record: Step | Check, folder: str = DRILLS
+    ) -> None:
         """Sign and write the evidence of a step or check of a running drill. A task that is tried again adds another."""
-        folder = f"{_drill_folder(database, recovery_point, drill)}/{_sort(record)}/{quote(record.name)}"
-        tries = [int(stored.key.removeprefix(f"{folder}/").partition(".")[0]) for stored in self.store.list_objects(folder)]
-        self._put(f"{folder}/{max(tries, default=0) + 1}.json", record)
+        place = f"{_drill_folder(database, recovery_point, drill, folder)}/{_sort(record)}/{quote(record.name)}"
+        tries = [int(stored.key.removeprefix(f"{place}/").partition(".")[0]) for stored in self.store.list_objects(place)]
+        self._put(f"{place}/{max(tries, default=0) + 1}.json", record)
 
-    def evidence(self, database: str, recovery_point: str, drill: str) -> tuple[list[Step], list[Check]]:
+    def evidence(self, database: str, recovery_point: str, drill: str, folder: str = DRILLS) -> tuple[list[Step], list[Check]]:
         """Return the evidence of a drill: of each step and check the last try's. Raise IntegrityError as `manifest` does."""
-        folder = _drill_folder(database, recovery_point, drill)
+        place = _drill_folder(database, recovery_point, drill, folder)
         last: dict[tuple[str, str], int] = {}
-        for stored in self.store.list_objects(folder):
-            sort, name, file = stored.key.removeprefix(f"{folder}/").split("/")
+        for stored in self.store.list_objects(place):
+            sort, name, file = stored.key.removeprefix(f"{place}/").split("/")
             if file.endswith(".json"):
                 last[sort, name] = max(int(file.removesuffix(".json")), last.get((sort, name), 0))
-        keys = [(sort, f"{folder}/{sort}/{name}/{number}.json") for (sort, name), number in last.items()]
+        keys = [(sort, f"{place}/{sort}/{name}/{number}.json") for (sort, name), number in last.items()]
         steps = [self._get(key, Step) for sort, key in keys if sort == "steps"]
         return steps, [self._get(key, Check) for sort, key in keys if sort == "checks"]
 
-    def drop_evidence(self, database: str, recovery_point: str, drill: str) -> None:
+    def drop_evidence(self, database: str, recovery_point: str, drill: str, folder: str = DRILLS) -> None:
         """Delete the evidence of a drill: its verdict holds it."""
-        self.store.delete_folder(_drill_folder(database, recovery_point, drill))
+        self.store.delete_folder(_drill_folder(database, recovery_point, drill, folder))
 
     def _drilled_before(self, database: str, recovery_point: str) -> Iterator[tuple[str, list[str]]]:
         """Yield the recovery points before one that have verdicts, newest first, with the ids of their drills, newest first."""
@@ -141,10 +147,10 @@ class Drills(RecoveryPoints):
                 yield point, sorted(drills[point], reverse=True)
 
 
-def _drill_folder(database: str, recovery_point: str, drill: str) -> str:
+def _drill_folder(database: str, recovery_point: str, drill: str, folder: str) -> str:
     if not ids.DRILL.fullmatch(drill):
         raise errors.ConfigError(f"{drill!r} is no id of a drill", hint="`./proven show` shows them.")
-    return f"{folder_of(database, recovery_point)}/drills/{drill}"
+    return f"{folder_of(database, recovery_point)}/{folder}/{drill}"
 
 
 def _sort(record: Step | Check) -> str:

@@ -104,5 +104,8 @@ class Verdict(Record):
     """What was promised when it was drilled, as the fleet file had it; None in verdicts from before this was recorded."""
     rto_seconds: float | None = None
     """Likewise: the objective that `measured_rto_seconds` is held against."""
+    via: str = ""
+    """The older recovery point that was restored in its place, and brought to its position by the binary log: the verdict is on
+    that way, and says nothing of this copy. Empty: the copy itself was restored."""
     kept: bool = False
     """The sandbox was kept on purpose, for a look inside: it stands until it expires or is destroyed by hand."""
