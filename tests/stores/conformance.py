@@ -7,12 +7,14 @@ through the agent's own code (`agent_side.py`); what a stranger tries goes throu
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
 
 import pytest
 
 from include.proven import errors
 from include.proven.stores.contract import StoredObject, locate
+from include.proven.stores.directory import DirectoryStore
 from tests.stores import agent_side
 from tests.stores.beds import StoreBed, require
 from tests.stores.damage import DamagePromises, flip_bit
@@ -246,6 +248,18 @@ class ListingPromises:
         assert before == [key for key in keys[::-1] if key < "shop/b/c/dump"]
         assert next(iter(bed.store.list_backwards("shop", "shop/a/e"))) == StoredObject("shop/a/dump", 2)
         assert list(bed.store.list_backwards("nothing", "nothing0")) == []
+
+    def test_listing_of_many_folders_begins_and_ends_between_keys(self, bed: StoreBed) -> None:
+        keys = sorted(["crm/x/dump", "shop/a/dump", "shop/b", "shop_2/a", "web/x"])
+        for key in keys:
+            bed.store.put_record(key, key.encode())
+        assert [stored.key for stored in bed.store.list_range("crm/x/dump", "web/x")] == keys[1:-1]
+        assert [stored.key for stored in bed.store.list_range("shop/", "shop0")] == ["shop/a/dump", "shop/b"]
+        assert list(bed.store.list_range("x", "y")) == []
+        knows = not isinstance(bed.store, DirectoryStore)
+        listed = {stored.key: stored.md5 for stored in bed.store.list_range("", "z")}
+        assert listed == {key: hashlib.md5(key.encode(), usedforsecurity=False).hexdigest() if knows else "" for key in keys}
+        assert bed.store.count_objects() in (None, len(keys))
 
     @pytest.mark.parametrize("folder", ["", "/"])
     def test_whole_store_is_never_deleted(self, bed: StoreBed, folder: str) -> None:

@@ -75,6 +75,8 @@ class StoredObject:
     bytes: int
     modified_at: datetime.datetime | None = dataclasses.field(default=None, compare=False)
     """When it was written, by the store's clock."""
+    md5: str = dataclasses.field(default="", compare=False)
+    """Of a record's content, in hex, where the store lists it; empty or something else where it does not."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,11 +160,17 @@ class Store(Protocol):
         `folder` "" is the whole store. Parts of uploads are not objects and do not show.
         """
 
+    def list_range(self, after: str, before: str) -> Iterator[StoredObject]:
+        """Yield the objects whose keys sort between these two (both left out), sorted by key: many folders by few requests."""
+
     def list_backwards(self, folder: str, before: str) -> Iterator[StoredObject]:
         """Yield the objects below `folder` whose keys sort before `before`, the last one first.
 
         A store that can reads no further than it is asked: the newest of a thousand recovery points cost what those of ten do.
         """
+
+    def count_objects(self) -> int | None:
+        """Return about how many objects there are, other prefixes' among them; None where only a listing of all would tell."""
 
     def list_folders(self, folder: str) -> list[str]:
         """Return the names directly below `folder` that have objects below them, sorted, without slashes."""

@@ -171,11 +171,19 @@ class DirectoryStore:
             for key, state in self._walk(folder, self._objects):
                 yield StoredObject(key, state.st_size, _modified_at(state))
 
+    def list_range(self, after: str, before: str) -> Iterator[StoredObject]:
+        """Yield the objects whose keys sort between these two, sorted by key."""
+        return (stored for stored in self.list_objects("") if after < stored.key < before)
+
     def list_backwards(self, folder: str, before: str) -> Iterator[StoredObject]:
         """Yield the objects below `folder` whose keys sort before `before`, the last one first, no further than it is asked."""
         with disk.translated("list objects"):
             for key, state in self._walk(folder, self._objects, before):
                 yield StoredObject(key, state.st_size, _modified_at(state))
+
+    def count_objects(self) -> int | None:
+        """Return None: only a listing would tell."""
+        return None
 
     def list_folders(self, folder: str) -> list[str]:
         """Return the names directly below `folder` that have objects below them, sorted, without slashes."""

@@ -172,11 +172,25 @@ class S3Store:
         """Yield the objects below `folder`, sorted by key."""
         for page in self._client.pages("list objects", "list_objects_v2", Prefix=self._prefix + _below(folder)):
             for entry in page.get("Contents", []):
-                yield StoredObject(entry["Key"].removeprefix(self._prefix), entry["Size"], entry["LastModified"])
+                yield self._as_object(entry)
+
+    def list_range(self, after: str, before: str) -> Iterator[StoredObject]:
+        """Yield the objects whose keys sort between these two, sorted by key."""
+        asked = {"Prefix": self._prefix, "StartAfter": self._prefix + after}
+        for page in self._client.pages("list objects", "list_objects_v2", **asked):
+            for entry in page.get("Contents", []):
+                stored = self._as_object(entry)
+                if stored.key >= before:
+                    return
+                yield stored
 
     def list_backwards(self, folder: str, before: str) -> Iterator[StoredObject]:
         """Yield the objects below `folder` whose keys sort before `before`, the last one first. S3 lists forwards only."""
         yield from reversed([stored for stored in self.list_objects(folder) if stored.key < before])
+
+    def count_objects(self) -> int | None:
+        """Return None: S3 does not say it."""
+        return None
 
     def list_folders(self, folder: str) -> list[str]:
         """Return the names directly below `folder` that have objects below them, sorted, without slashes."""
@@ -230,6 +244,11 @@ class S3Store:
     def _refuse_existing(self, key: str) -> None:
         if self._head(key) is not None:
             raise s3_multipart.exists(key)
+
+    def _as_object(self, entry: dict[str, Any]) -> StoredObject:
+        # with some kinds of encryption the ETag is something else, as it is of an upload in parts
+        md5 = entry["ETag"].strip('"')
+        return StoredObject(entry["Key"].removeprefix(self._prefix), entry["Size"], entry["LastModified"], md5)
 
     def _head(self, key: str) -> dict[str, Any] | None:
         with self._client.request(f"head object {key}", ignore=MISSING) as s3:

@@ -205,12 +205,23 @@ class SwiftStore:
     def list_objects(self, folder: str) -> Iterator[StoredObject]:
         """Yield the objects below `folder`, sorted by key. Raise StoreError if the container does not exist."""
         for listed in self._client.list(self._container, self._prefix + below(folder)):
-            yield StoredObject(listed["name"].removeprefix(self._prefix), listed["bytes"], modified_at(listed))
+            yield self._as_object(listed)
+
+    def list_range(self, after: str, before: str) -> Iterator[StoredObject]:
+        """Yield the objects whose keys sort between these two, sorted by key. Raise StoreError if there is no container."""
+        after, before = self._prefix + after, self._prefix + before
+        for listed in self._client.list(self._container, self._prefix, marker=after, end_marker=before):
+            yield self._as_object(listed)
 
     def list_backwards(self, folder: str, before: str) -> Iterator[StoredObject]:
         """Yield the objects below `folder` whose keys sort before `before`, the last one first: few, then by larger pages."""
         for listed in self._client.list_backwards(self._container, self._prefix + below(folder), self._prefix + before):
-            yield StoredObject(listed["name"].removeprefix(self._prefix), listed["bytes"], modified_at(listed))
+            yield self._as_object(listed)
+
+    def count_objects(self) -> int | None:
+        """Return how many objects the container has, by its own books. Raise StoreError if it does not exist."""
+        with self._client.request(f"count the objects of container {self._container}") as swift:
+            return int(swift.head_container(self._container)["x-container-object-count"])
 
     def list_folders(self, folder: str) -> list[str]:
         """Return the names directly below `folder` that have objects below them, sorted, without slashes."""
@@ -261,6 +272,9 @@ class SwiftStore:
             key = tempurl.signing_key(swift)
             storage_url = swift.url
         return [tempurl.sign(storage_url, key, method, container, name, seconds=self._url_seconds) for name in names]
+
+    def _as_object(self, listed: swift_client.Listed) -> StoredObject:
+        return StoredObject(listed["name"].removeprefix(self._prefix), listed["bytes"], modified_at(listed), listed["hash"])
 
     def _head(self, key: str) -> dict[str, str] | None:
         with self._client.request(f"head object {key}") as swift, none_if_missing():

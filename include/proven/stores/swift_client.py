@@ -77,13 +77,14 @@ class SwiftClient:
                 hint=f"Check project_name and region_name in the extra of the connection {self._settings.name}.",
             ) from error
 
-    def list(self, container: str, prefix: str, delimiter: str | None = None) -> Iterator[Listed]:
-        """Yield what a container has under a prefix, page by page, as Swift sorts it."""
-        marker = ""
+    def list(
+        self, container: str, prefix: str, delimiter: str | None = None, *, marker: str = "", end_marker: str | None = None
+    ) -> Iterator[Listed]:
+        """Yield what a container has under a prefix, and between these markers, page by page, as Swift sorts it."""
+        asked = {"prefix": prefix, "delimiter": delimiter, "end_marker": end_marker}
         while True:
             with self.request(f"list container {container}") as swift:
-                found = swift.get_container(container, marker=marker, prefix=prefix, delimiter=delimiter)
-            page = found[1]
+                _, page = swift.get_container(container, marker=marker, **asked)
             if not page:
                 return
             yield from page
