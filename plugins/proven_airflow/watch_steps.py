@@ -11,7 +11,7 @@ from airflow.sdk import get_current_context, task
 
 from include.proven.errors import PageError, ProvenError
 from include.proven.fleet.pages import FLEET
-from include.proven.pages import catching_up, delivery
+from include.proven.pages import catching_up, delivery, pruning
 from include.proven.pages.ledger import StoreLedger
 from include.proven.pages.page import run_url
 from include.proven.watch import concerns, heartbeats, watching
@@ -57,11 +57,13 @@ def watch() -> None:
     installation, now = open_installation(), turns.now()
     memory, base = context["asset_state_store"][MEMORY], addresses.base_url()
     asked = due(CONCERNS, {concern.name: memory.get(concern.name) for concern in CONCERNS if concern.every}, now)
+    prune = is_due(memory.get(watching.PRUNING), pruning.EVERY, now)
     watched = watching.run(
         installation,
         now=now,
         run_id=identity.run_name(context),
         concerns=asked,
+        prune=prune,
         on_finding=_log_finding,
         run_url=run_url(installation.fleet.pages, context["dag"].dag_id, str(context["run_id"]), base),
         airflow_url=base,
@@ -69,6 +71,10 @@ def watch() -> None:
     for concern in asked:
         if concern.every and concern.name not in watched.failed:
             memory.set(concern.name, now.isoformat())
+    if prune and watching.PRUNING not in watched.failed:
+        memory.set(watching.PRUNING, now.isoformat())
+    for line in watched.pruned:
+        log.info("old pages: %s", line)
     memory.set(overview.KEY, overview.draw(installation, turns.now()))
     untold = heartbeats.beat(installation, watched, now=now)
     log.info("asked: %s; %s", ", ".join(concern.name for concern in asked), "in order" if watched.in_order else "not in order")
@@ -80,12 +86,12 @@ def watch() -> None:
 
 def due(concerns: Sequence[Concern], last: dict[str, Any], now: datetime.datetime) -> list[Concern]:
     """Given when each concern was asked last (ISO 8601, or None), return those that must be asked now."""
+    return [concern for concern in concerns if is_due(last.get(concern.name), concern.every, now)]
 
-    def is_due(concern: Concern) -> bool:
-        asked = last.get(concern.name)
-        return not asked or now - datetime.datetime.fromisoformat(asked) >= concern.every - EARLY
 
-    return [concern for concern in concerns if is_due(concern)]
+def is_due(last: Any, every: datetime.timedelta, now: datetime.datetime) -> bool:
+    """Say whether what was done last then (ISO 8601, or None) is to be done now."""
+    return not last or now - datetime.datetime.fromisoformat(last) >= every - EARLY
 
 
 def _log_finding(finding: Finding) -> None:

@@ -122,10 +122,14 @@ class PageLog(SignedRecords):
         self._put(event.name.path, event)
 
     def withdraw_claim(self, claim: PageEvent) -> None:
-        """Remove a claim (`trying`): the attempt is over. Nothing else of the log is ever removed."""
+        """Remove a claim (`trying`): the attempt is over."""
         if claim.type != "trying":
             raise ValueError("only claims are removed")
         self._delete(claim.name.path)
+
+    def remove_events(self, names: Iterable[EventName], pool: Pool = None) -> None:
+        """Remove events of incidents that were over long ago (`pages.pruning`, which says in which order)."""
+        map_at_once(pool, lambda name: self._delete(name.path), names)
 
 
 def _as_event(name: EventName, content: bytes | IntegrityError | None, store: str) -> PageEvent | ProvenError:

@@ -14,6 +14,7 @@ Severity = Literal["critical", "error", "warning", "info"]
 
 URGENT: tuple[Severity, ...] = ("critical", "error")
 """What cannot wait: while a page of these is open, things are not in order."""
+LEAST_KEEP = datetime.timedelta(days=31)
 FLEET = "_fleet"
 """In the place of a database's name: the page is about none. No database can be named so."""
 
@@ -170,6 +171,13 @@ class TestPage(Model):
     """Nobody has acknowledged it by then: the run fails, and the other routes are told."""
 
 
+def require_month(keep: datetime.timedelta) -> datetime.timedelta:
+    """Return how long pages are kept. Raise ValueError where that is too short for those who still read them."""
+    if keep < LEAST_KEEP:
+        raise ValueError(f"is too short: digests read what was over lately, so write {LEAST_KEEP.days}d or more")
+    return keep
+
+
 class Pages(Model):
     """Where pages go, and where their links point."""
 
@@ -187,6 +195,8 @@ class Pages(Model):
     """Base URL of the runbooks (`<url>/<page kind>`). Empty: the pages that our plugin serves under `airflow_url`."""
     settle: Duration = datetime.timedelta(minutes=30)
     """What has come and gone three times within a day stays open until it has been gone for that long."""
+    keep: Annotated[Duration, pydantic.AfterValidator(require_month)] = datetime.timedelta(days=400)
+    """What was over that long ago is removed from the stores, once a day. By default an auditor's year; 31d at least."""
     heartbeats: dict[Name, Heartbeat] = {}
     """Who outside is told that all is in order, and calls when that stays away. Only sent while the newest verdicts are."""
     digest: Digest | None = None

@@ -13,11 +13,15 @@ from collections.abc import Callable, Iterable, Sequence
 from include.proven.errors import PageError, ProvenError
 from include.proven.fleet.pages import URGENT
 from include.proven.installation import Installation
+from include.proven.pages import pruning
 from include.proven.pages.page import page_key
+from include.proven.watch import asking
 from include.proven.watch.concern import Concern, Finding
 from include.proven.watch.concerns import CONCERNS
 
 FAILED = "watch-failed"
+PRUNING = "old pages"
+"""What stands in a concern's place where old pages can't be removed."""
 
 
 @dataclasses.dataclass
@@ -29,6 +33,8 @@ class Watched:
     """Concern → why it could not look (everywhere)."""
     undelivered: list[str] = dataclasses.field(default_factory=list)
     """A line for each page, or end of one, that has not reached somebody whom it should have."""
+    pruned: list[str] = dataclasses.field(default_factory=list)
+    """A line for each database of which old pages were removed from the ledger."""
 
     @property
     def in_order(self) -> bool:
@@ -60,13 +66,15 @@ def run(
     run_id: str,
     concerns: Sequence[Concern] = CONCERNS,
     tell: bool = True,
+    prune: bool = False,
     on_finding: Callable[[Finding], None] | None = None,
     run_url: str = "",
     airflow_url: str = "",
 ) -> Watched:
     """Ask all concerns, tell people what is new and what is over, and return what was seen. With `tell` off only look.
 
-    `on_finding` hears of each finding at once. A concern that can't look stops none of the others.
+    With `prune` also remove from the ledger what was over long ago. `on_finding` hears of each finding at once. A concern that
+    can't look stops none of the others.
     """
     watched = Watched()
     for concern in concerns:
@@ -81,14 +89,26 @@ def run(
         # imported here: whoever only looks need not wait for what posts pages
         from include.proven.watch import telling
 
+        if prune:
+            _prune(installation, now, watched)
         round_of = telling.Round(installation, now, run_id, run_url, airflow_url)
-        watched.undelivered += round_of.tell(list(watched.to_page), _answered(concerns, watched))
+        watched.undelivered += round_of.tell(list(watched.to_page), _answered(concerns, watched, prune=prune))
     return watched
 
 
-def _answered(concerns: Sequence[Concern], watched: Watched) -> Callable[[str, str], bool]:
+def _prune(installation: Installation, now: datetime.datetime, watched: Watched) -> None:
+    pruned = pruning.prune(installation, now)
+    watched.pruned += pruned.lines
+    try:
+        asking.require("old pages", pruned.answers)
+    except ProvenError as error:
+        watched.failed[PRUNING] = error
+
+
+def _answered(concerns: Sequence[Concern], watched: Watched, *, prune: bool) -> Callable[[str, str], bool]:
     """Return what says whether an open page, by its kind and key, is over if it was not found: its concern has looked."""
     kinds = {kind for concern in concerns if concern.name not in watched.failed for kind in concern.kinds}
     kinds -= {kind for concern in concerns if concern.name in watched.failed for kind in concern.kinds}
-    asked = {page_key(FAILED, concern.name) for concern in concerns}
+    names = [*(concern.name for concern in concerns), *([PRUNING] if prune else [])]
+    asked = {page_key(FAILED, name) for name in names}
     return lambda kind, key: kind in kinds or key in asked

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     scope = parser.add_mutually_exclusive_group()
     scope.add_argument("--stores-only", action="store_true", help="ask what the stores and keys can answer (default)")
-    scope.add_argument("--all", action="store_true", help="ask the databases, too, and what takes longer")
+    scope.add_argument("--all", action="store_true", help="ask the databases, too, and what takes longer; remove old pages")
     parser.add_argument("--only", choices=[concern.name for concern in CONCERNS], help="ask this only")
     parser.add_argument("--no-page", action="store_true", help="only look: page nobody, resolve and deliver nothing")
     parser.add_argument("--quiet", action="store_true", help="print nothing when all is in order")
@@ -48,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.only in (None, concern.name) and (arguments.only or arguments.all or _is_quick(concern))
         ],
         tell=not arguments.no_page,
+        prune=arguments.all and not arguments.only,
         on_finding=None if arguments.json else _print_finding,
     )
     if arguments.json:
@@ -74,6 +75,8 @@ def _print_rest(watched: Watched, databases: int, *, quiet: bool) -> None:
         display.print_error(error)
     for line in watched.undelivered:
         display.errors.print(f"not delivered: {line}", markup=False, highlight=False)
+    if not quiet and watched.pruned:
+        display.results.print("old pages:", *watched.pruned, sep="\n  ", markup=False, highlight=False)
     if not quiet and not (watched.findings or watched.failed or watched.undelivered):
         display.results.print(f"{databases} {'database' if databases == 1 else 'databases'}: all in order", highlight=False)
 
@@ -98,4 +101,5 @@ def _document(watched: Watched) -> dict[str, Any]:
             for concern, error in watched.failed.items()
         },
         "undelivered": watched.undelivered,
+        "pruned": watched.pruned,
     }
