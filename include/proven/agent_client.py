@@ -21,6 +21,9 @@ PAUSE = 2.0
 """Seconds before a host is tried once more."""
 
 
+OnSegment = Callable[[Mapping[str, Any]], Mapping[str, errors.ProvenError]]
+
+
 class Signer(Protocol):
     """Signs what an agent asks for. What it raises as a ProvenError is told to the agent, which may know another way."""
 
@@ -40,14 +43,16 @@ def run(
     reconnect: bool = False,
     signer: Signer | None = None,
     on_progress: progress.OnProgress | None = None,
+    on_segment: OnSegment | None = None,
 ) -> dict[str, Any]:
     """Run one job (`agent/protocol.py`) in an agent of its own on a host and return the members of its result.
 
     A function as `job` returns it, and is called only if the job is given to an agent that has none yet.
     `name` and `grace`: see `hosts/contract.py`; where an agent of that name runs already, its end is waited for in its place.
     With `reconnect`, so does this call itself when the connection is cut, instead of raising LostError.
-    `signer` is asked for a URL for each part that is ready to be sent, and for a new GET when one was refused. Raise the
-    ProvenError of the agent's kind of error, ToolError if the agent crashed, and whatever `on_progress` raises; no agent runs
+    `signer` is asked for a URL for each part that is ready to be sent, and for a new GET when one was refused; `on_segment` is
+    given each piece of a binary log that was sent, and returns the stores that don't have it. Raise the
+    ProvenError of the agent's kind of error, ToolError if the agent crashed, and whatever `on_…` raises; no agent runs
     any more then. Whatever happens, who listens (`audit.py`) is told what was run.
     """
     audited = audit.AgentRun(str(job.get("job", "")) if isinstance(job, Mapping) else name.partition("-")[0], place(host))
@@ -57,7 +62,7 @@ def run(
             _say(agent.stdin, job() if callable(job) else job)
         while True:
             try:
-                return _converse(agent, audited, place(host), signer, on_progress)
+                return _converse(agent, audited, place(host), signer, on_progress, on_segment)
             except LostError as lost:
                 if not reconnect:
                     raise
@@ -90,7 +95,12 @@ def place(host: Host) -> str:
 
 
 def _converse(
-    agent: Running, audited: audit.AgentRun, on_host: str, signer: Signer | None, on_progress: progress.OnProgress | None
+    agent: Running,
+    audited: audit.AgentRun,
+    on_host: str,
+    signer: Signer | None,
+    on_progress: progress.OnProgress | None,
+    on_segment: OnSegment | None,
 ) -> dict[str, Any]:
     for line in agent.stdout:
         event = json.loads(line)
@@ -99,6 +109,9 @@ def _converse(
             on_progress(progress.Progress(**event))
         elif kind == "urls":
             _say(agent.stdin, _answer(event, signer))
+        elif kind == "segment" and on_segment:
+            failed = {store: errors.to_agent(error) for store, error in on_segment(event).items()}
+            _say(agent.stdin, {"answer": "segment", "failed": failed})
         elif kind == "result":
             audited.end(agent.wait(), event.get("commands", []))
             return dict(event)

@@ -101,6 +101,7 @@ class Installation:
             dump=tools.dump,
             client=tools.client,
             version=tools.version,
+            binlog=tools.binlog,
             snapshot_marker=tools.snapshot_marker,
             end_marker=tools.end_marker,
             path=[str(path) for path in self.fleet.tools],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import queue
 import shutil
 import sys
 import tempfile
@@ -26,6 +27,8 @@ class Context:
         self.commands = processes.CommandLog()
         self.progress = Progress(self.emit)
         self.urls = Urls(self.emit)
+        self.receipts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        """What the controller has answered to `segment` events."""
 
     def emit(self, event: dict[str, Any]) -> None:
         """Write one event as one line, never mixed with another thread's."""

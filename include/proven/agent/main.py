@@ -11,12 +11,13 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from . import backup, copy, fetch, inspect, isolation, protocol, query, relay, replay, restore, user_check
+from . import backup, binlog, copy, fetch, inspect, isolation, protocol, query, relay, replay, restore, user_check
 from .context import Context
 from .errors import AgentError
 
 JOBS: dict[str, Callable[[Any, Context], dict[str, Any]]] = {
     "backup": backup.run,
+    "binlog": binlog.run,
     "restore": restore.run,
     "replay": replay.run,
     "copy": copy.run,
@@ -82,5 +83,7 @@ def _listen(context: Context) -> None:
             message = json.loads(line)
             if message.get("answer") == "urls":
                 context.urls.answer(message)
+            elif message.get("answer") == "segment":
+                context.receipts.put(message)
     finally:
         context.stop(protocol.EXIT_STOPPED)

@@ -11,7 +11,7 @@ from .context import Context
 from .destinations import Destinations
 from .pipeline import Pipeline, Tap, explain_death, widen, write_all
 from .progress import Meter
-from .protocol import BackupJob
+from .protocol import SendingJob
 from .upload import PartUploader
 
 Write = Callable[[memoryview], None]
@@ -21,7 +21,7 @@ class Outgoing:
     """Compresses, encrypts and uploads what a pump writes into it, and counts both what goes in and what goes out."""
 
     def __init__(
-        self, name: str, role: str, job: BackupJob, keys: list[str], destinations: Destinations, context: Context
+        self, name: str, role: str, job: SendingJob, keys: list[str], destinations: Destinations, context: Context
     ) -> None:
         """Start zstd and gpg, which then wait for data."""
         self._name = name

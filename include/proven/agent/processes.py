@@ -25,6 +25,8 @@ PACKAGES = {
     "mariadb-dump": "mariadb-client",
     "mysql": "mysql-client",
     "mysqldump": "mysql-client",
+    "mariadb-binlog": "mariadb-client",
+    "mysqlbinlog": "mysql-client",
     "gpg": "gnupg",
     "zstd": "zstd",
     "setpriv": "util-linux",

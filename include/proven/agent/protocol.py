@@ -2,7 +2,9 @@
 
 Controller → agent (stdin)
     first line   a Job (below). It holds the secrets of this one job; they go nowhere else.
-    later lines  {"answer": "urls", "store": NAME, "artifact": NAME, "method": "PUT",
+    later lines  {"answer": "segment", "failed": {STORE: {"kind", "what", "detail", "hint"}}}
+                 the piece of a binary log that was told of exists in the other stores
+                 {"answer": "urls", "store": NAME, "artifact": NAME, "method": "PUT",
                   "requests": [{"number": 1, "method": "PUT", "url": …, "headers": {…}}]}
                  one request for each part that was asked for (GET: number 0), or in its place the reason why there is none:
                  {"number": 1, "error": {"kind", "what", "detail", "hint"}}. A `file:` URL is a path on this host:
@@ -16,6 +18,8 @@ Agent → controller (stdout)
      "parts": [{"number": 1, "offset": 0, "bytes": 16777216, "sha256": …, "md5": …}]}
         asks for pre-signed requests: a PUT for each part that is ready to be sent, or (method GET, number 0, the rest
         empty) a new GET of the whole in place of one that was refused, for it may have expired
+    {"event": "segment", …}
+        a piece of a binary log was sent (BinlogJob); the agent waits for the answer before it forgets the bytes
     {"event": "result", …}                                             the last line, see Result; then exit 0
     {"event": "error", "kind": …, "what": …, "detail": …, "hint": …, "commands": [Command …]}
                                                                        the last line; then exit 1
@@ -51,6 +55,7 @@ class Tools(TypedDict):
     dump: list[str]
     client: list[str]
     version: list[str]
+    binlog: list[str]
     snapshot_marker: str
     end_marker: str
     path: list[str]
@@ -73,6 +78,14 @@ class Question(TypedDict):
     sql: str
     time_limit: float
     """Seconds."""
+
+
+class SendingJob(TypedDict):
+    """What every job says that sends artifacts."""
+
+    tools: Tools
+    compression_level: int
+    part_bytes: int
 
 
 class BackupJob(TypedDict):
@@ -112,6 +125,61 @@ class BackupJob(TypedDict):
     stores: list[JobStore]
     part_bytes: int
     """Size of the first parts; later ones are larger (`parts.py`)."""
+
+
+class PhysicalJob(BackupJob):
+    """{"job": "physical"}: as `backup`, but what is sent is a stream of the server's own files, of all schemas.
+
+    `tools` are those of the engine's `physical`. The result's `artifacts` are one `datadir`, and it also holds `pages`
+    (`manifest.Pages`).
+    """
+
+    since: int
+    """Log sequence number: pages that the base has from before it are left out; 0: none."""
+
+
+class LogPlace(TypedDict):
+    """A place in the binary logs of a server."""
+
+    file: str
+    offset: int
+    created_at: str
+    """When the server began that file (ISO 8601, whole seconds); empty: any."""
+
+
+class BinlogJob(TypedDict):
+    """{"job": "binlog"}: follow the binary log of one server and ship it in pieces, each an artifact of its own.
+
+    For each piece there is a `segment` event: the members of `catalog.binlogs.Segment` but `format` and `database`, and besides
+    `failed` (stores that were left behind, as in a backup's result) and `skipped` (see `places`). The result holds stages,
+    commands, peak_rss_bytes.
+    """
+
+    protocol: int
+    job: str
+    source: Endpoint
+    tools: Tools
+    server: str
+    """Identity that the source must have; empty: any."""
+    places: list[LogPlace]
+    """Where to begin: the first of them that the server still has; it is an error if it has none. Those before are `skipped`.
+    Empty: the log that is written just now, from its start."""
+    complete_to: str
+    """What the pieces that exist are complete to (ISO 8601, UTC, microseconds); empty: nothing."""
+    canary: bool
+    """Write a row each time that what there is is shipped, so that there is always something to ship."""
+    lag: float
+    """Seconds after which whatever there is is shipped."""
+    piece_bytes: int
+    """So many bytes are shipped at once, however young."""
+    scratch_bytes: int
+    """Bytes that may lie on this host's disk: when there are more, the server is not read on until they are shipped."""
+    duration: float
+    """Seconds until the job ends by itself, with all shipped; 0: never."""
+    recipients: list[str]
+    compression_level: int
+    stores: list[JobStore]
+    part_bytes: int
 
 
 class StoredArtifact(TypedDict):

@@ -79,8 +79,7 @@ class SegmentName(NamedTuple):
     @property
     def number(self) -> int:
         """The number of its file."""
-        found = FILE.fullmatch(self.file)
-        return int(found[1]) if found else 0
+        return number_of(self.file)
 
 
 class Binlogs(SignedRecords):
@@ -97,6 +96,28 @@ class Binlogs(SignedRecords):
         except errors.NothingStoredError:
             return []
         return sorted(found, key=lambda name: (name.server, name.number, name.start, name.end))
+
+    def logged_servers(self, database: str) -> list[str]:
+        """Return the identities of the servers of which there are pieces, in no order that means anything."""
+        try:
+            return [urllib.parse.unquote(name) for name in self.store.list_folders(f"{database}/{FOLDER}")]
+        except errors.NothingStoredError:
+            return []
+
+    def newest_segment(self, database: str, server: str) -> SegmentName | None:
+        """Return the name of the newest piece of a server: the end of the stream. None: there is none."""
+        folder = f"{database}/{FOLDER}/{quote(server)}"
+        try:
+            files = self.store.list_folders(folder)
+        except errors.NothingStoredError:
+            return None
+        newest_first = sorted(files, key=number_of, reverse=True)
+        return next((name for file in newest_first if (name := self.newest_of_file(f"{folder}/{file}"))), None)
+
+    def newest_of_file(self, folder: str) -> SegmentName | None:
+        """Return the name of the newest piece in the folder of a file (`SegmentName.folder`)."""
+        stored = self.store.list_backwards(folder, f"{folder}/:")  # `:` comes after the digits
+        return next((name for one in stored if (name := parse_name(one.key))), None)
 
     def segment(self, name: SegmentName) -> Segment:
         """Return the record of a piece. Raise IntegrityError if it is missing, not the fleet signer's, broken, or another's."""
@@ -120,6 +141,12 @@ def _parse_segment(name: SegmentName, content: bytes | errors.IntegrityError | N
     found = parse(name.path, content, Segment)
     require_same(name.path, found.name.path, name.path)
     return found
+
+
+def number_of(file: str) -> int:
+    """Return the number that the name of a file ends with; 0 if it has none."""
+    found = FILE.fullmatch(file)
+    return int(found[1]) if found else 0
 
 
 def parse_name(path: str) -> SegmentName | None:

@@ -25,6 +25,9 @@ class DumpTools:
     """The command-line client in batch mode: fingerprint, inventory, canary and locks go through it, and the load."""
     version: list[str]
     """Prints the dump tool's version: it must not be older than the server (FAILURES A16)."""
+    binlog: list[str]
+    """The tool that fetches binary logs as they are, for as long as the server writes them; `{server_id}` is the number that it
+    goes by there. Where to, from where on and the first log's name are appended. Only a stream needs it."""
     snapshot_marker: str
     """Text that the dump tool writes only after its snapshot is open."""
     end_marker: str

@@ -9,6 +9,7 @@
 | LOCK TABLES | MyISAM, Aria and the like, where there are any; not needed with `non_transactional: report` |
 | REPLICA MONITOR (MariaDB) | whether the source is a replica, and a stale one; without it, verdicts say so |
 | REPLICATION CLIENT (MySQL) | file and offset of the binary log in the manifest; without it, the GTID alone |
+| REPLICATION SLAVE, and BINLOG MONITOR (MariaDB) | following the binary log; needed with `binlogs` only |
 | ALL on `proven_canary` | the row that is written before each backup (not needed with `canary: false`) |
 """
 
@@ -20,6 +21,9 @@ PRIVILEGES = ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT", "RELOAD", "LOCK TABLES"
 REPLICATION = {"mariadb": "REPLICA MONITOR", "mysql": "REPLICATION CLIENT"}
 """Recommended: what tells of replication and the binary log, by flavour."""
 
+BINLOG = {"mariadb": ("REPLICATION SLAVE", "BINLOG MONITOR"), "mysql": ("REPLICATION SLAVE", "REPLICATION CLIENT")}
+"""Global privileges that a stream of the binary log needs, by flavour."""
+
 CANARY_SCHEMA = "proven_canary"
 
 
@@ -30,3 +34,8 @@ def backup_grants(account: str, flavour: str) -> str:
         f"GRANT ALL ON `{CANARY_SCHEMA}`.* TO {account};\n"
         f"GRANT {REPLICATION[flavour]} ON *.* TO {account};\n"
     )
+
+
+def binlog_grants(account: str, flavour: str) -> str:
+    """Return the SQL that gives `account` what it needs besides to follow the binary log."""
+    return f"GRANT {', '.join(BINLOG[flavour])} ON *.* TO {account};\n"

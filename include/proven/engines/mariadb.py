@@ -26,6 +26,12 @@ class MariaDB:
             dump=["mariadb-dump", "--defaults-file={defaults}", *shared.DUMP, "--loose-dump-history"],
             client=["mariadb", "--defaults-file={defaults}", *shared.CLIENT, "--loose-skip-print-query-on-error"],
             version=["mariadb-dump", "--no-defaults", "--version"],
+            binlog=[
+                "mariadb-binlog",
+                "--defaults-file={defaults}",
+                *shared.BINLOG,
+                "--stop-never-slave-server-id={server_id}",
+            ],
             snapshot_marker="-- Current Database:",
             end_marker="-- Dump completed",
         )

@@ -25,6 +25,7 @@ class MySQL:
             dump=["mysqldump", "--defaults-file={defaults}", *shared.DUMP, "--set-gtid-purged=OFF"],
             client=["mysql", "--defaults-file={defaults}", *shared.CLIENT],
             version=["mysqldump", "--no-defaults", "--version"],
+            binlog=["mysqlbinlog", "--defaults-file={defaults}", *shared.BINLOG, "--connection-server-id={server_id}"],
             snapshot_marker="-- Current Database:",
             end_marker="-- Dump completed",
         )

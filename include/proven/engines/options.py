@@ -42,6 +42,9 @@ CLIENT = [
 """The client must not reconnect (a lost session is a lost snapshot), keeps the comments in routines, and with
 `--binary-mode` neither runs `\\!` commands that a dump may hold nor touches `\\r\\n` in a routine's body."""
 
+BINLOG = ["--read-from-remote-server", "--raw", "--stop-never"]
+"""The logs byte for byte as the server writes them, not decoded, and on and on."""
+
 SERVE = [
     "--skip-networking",
     "--skip-log-bin",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from include.proven.fleet.fields import Duration, Model, Name, Text, require_different
+from include.proven.fleet.fields import Duration, Model, Name, Size, Text, require_different
 from include.proven.fleet.proof import Proof
 from include.proven.fleet.retention import Retention
 
@@ -19,6 +19,17 @@ class Objectives(Model):
     """Recovery point objective: how old the newest proven data may get."""
     rto: Duration
     """Recovery time objective: how long a restore may take."""
+
+
+class Binlogs(Model):
+    """How a database's binary log is shipped."""
+
+    lag: Duration = datetime.timedelta(seconds=60)
+    """What is younger than this may not have been shipped yet. It is the most that a lost server costs."""
+    piece: Size = pydantic.Field(default="16 MB", validate_default=True)
+    """So much is shipped at once, however young it is."""
+    scratch: Size = pydantic.Field(default="1 GB", validate_default=True)
+    """So much of the log may wait on the disk of the host that reads it, while stores are slow or down."""
 
 
 class Database(Model):
@@ -69,6 +80,8 @@ class Database(Model):
     servers: Annotated[list[Text], pydantic.Field(min_length=1)] | None = None
     """`server_uuid` (MySQL) or `server_uid` (MariaDB) of the servers that this database may be, as `./proven show` prints it.
     No other one is backed up. Unset: a drill compares with the recovery points that were proven before."""
+    binlogs: Binlogs | None = None
+    """Ship the binary log, too, so that the database can be restored to any second; `{}`: as its defaults say. Unset: it is not."""
     proof: Proof = pydantic.Field(default_factory=Proof)
     """How closely drills look."""
     retention: Retention | None = None

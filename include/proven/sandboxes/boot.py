@@ -80,6 +80,7 @@ def ask_database(instance: Instance) -> None:
             dump=tools.dump,
             client=tools.client,
             version=tools.version,
+            binlog=tools.binlog,
             snapshot_marker=tools.snapshot_marker,
             end_marker=tools.end_marker,
             path=[],
