@@ -182,6 +182,15 @@ def new_id(run: str | None = None) -> str:
 
 def _job(installation: Installation, database: str, recovery_point: str, stores: Sequence[str]) -> protocol.BackupJob:
     config = installation.database(database)
+    job = _logical_job(installation, database, recovery_point, stores)
+    if config.method == "logical":
+        return job
+    tools = installation.as_job_tools(installation.physical(config.engine).backup)
+    return protocol.PhysicalJob(**{**job, "job": "physical", "tools": tools, "since": 0})
+
+
+def _logical_job(installation: Installation, database: str, recovery_point: str, stores: Sequence[str]) -> protocol.BackupJob:
+    config = installation.database(database)
     return protocol.BackupJob(
         protocol=protocol.VERSION,
         job="backup",
@@ -235,6 +244,8 @@ def _manifest(
             "recovery_point": recovery_point,
             "database": database,
             "engine": installation.database(database).engine,
+            "method": installation.database(database).method,
+            "pages": result.get("pages"),
             "proven_version": include.proven.__version__,
             "started_at": started_at,
             "finished_at": datetime.datetime.now(datetime.UTC),

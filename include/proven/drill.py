@@ -11,9 +11,11 @@ import contextlib
 import dataclasses
 import datetime
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from include.proven import (
     agent_client,
+    chains,
     drill_evidence,
     drill_isolation,
     drill_looks,
@@ -23,6 +25,7 @@ from include.proven import (
     ids,
     progress,
     restore,
+    restore_datadir,
     room,
 )
 from include.proven.agent import protocol
@@ -83,7 +86,7 @@ def build(
         order = Order(
             name=drill.instance,
             server=manifest.server,
-            data_bytes=sum(artifact.plain_bytes for artifact in manifest.artifacts),
+            data_bytes=_data_bytes(installation, drill, manifest),
             database=drill.database,
             recovery_point=drill.recovery_point,
             drill=drill.id,
@@ -106,19 +109,46 @@ def load(installation: Installation, drill: Drill, *, on_progress: progress.OnPr
     """Restore the recovery point in its sandbox. Raise ProvenError, with the evidence recorded, if it fails."""
     with drill_evidence.record_step(installation, drill, "restore") as note:
         manifest = drill_looks.restored_manifest_of(installation, drill)
-        with drill_looks.open_instance(installation, drill) as instance:
-            result = restore.load_into(
-                installation,
-                manifest,
-                as_job_endpoint(instance.endpoint),
-                store=drill.store,
-                host=instance.host,
-                name=f"restore-{drill.id}",
-                sandbox=drill.sandbox,
-                on_progress=on_progress,
-            )
+        into_sandbox = _serve if manifest.method == "physical" else _load
+        result = into_sandbox(installation, drill, manifest, on_progress)
         note.stages.extend(Stage.model_validate(stage) for stage in result["stages"])
         note.figures["plain_bytes"] = result["plain_bytes"]
+
+
+def _data_bytes(installation: Installation, drill: Drill, manifest: Manifest) -> int:
+    """Return the plain size of all that is restored for a recovery point."""
+    chain = chains.chain_of(installation.catalog(drill.database, drill.store), manifest) if manifest.base else [manifest]
+    return sum(artifact.plain_bytes for link in chain for artifact in link.artifacts)
+
+
+def _load(
+    installation: Installation, drill: Drill, manifest: Manifest, on_progress: progress.OnProgress | None
+) -> dict[str, Any]:
+    with drill_looks.open_instance(installation, drill) as instance:
+        return restore.load_into(
+            installation,
+            manifest,
+            as_job_endpoint(instance.endpoint),
+            store=drill.store,
+            host=instance.host,
+            name=f"restore-{drill.id}",
+            sandbox=drill.sandbox,
+            on_progress=on_progress,
+        )
+
+
+def _serve(
+    installation: Installation, drill: Drill, manifest: Manifest, on_progress: progress.OnProgress | None
+) -> dict[str, Any]:
+    return restore_datadir.into_sandbox(
+        installation,
+        chains.chain_of(installation.catalog(drill.database, drill.store), manifest),
+        installation.sandbox(drill.sandbox),
+        drill.instance,
+        store=drill.store,
+        name=f"restore-{drill.id}",
+        on_progress=on_progress,
+    )
 
 
 def check(installation: Installation, drill: Drill, name: str) -> Check:

@@ -15,7 +15,7 @@ from include.proven import connections, engines, sandboxes, stores
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
 from include.proven.encryption import keyring
-from include.proven.engines.contract import Engine
+from include.proven.engines.contract import DumpTools, Engine, PhysicalTools
 from include.proven.errors import ConfigError, SourceError
 from include.proven.fleet import load, model
 from include.proven.fleet.databases import Database
@@ -96,7 +96,17 @@ class Installation:
 
     def tools(self, engine: Engine) -> protocol.Tools:
         """Return an engine's tools as a job takes them."""
-        tools = engine.tools()
+        return self.as_job_tools(engine.tools())
+
+    def physical(self, engine: str) -> PhysicalTools:
+        """Return the tools of an engine's method `physical`. Raise ConfigError if it has none."""
+        found = engines.engine(engine).physical()
+        if found is None:
+            raise ConfigError(f"there is no method physical for {engine} yet", hint="Set `method: logical` for the database.")
+        return found
+
+    def as_job_tools(self, tools: DumpTools) -> protocol.Tools:
+        """Return tools as a job takes them."""
         return protocol.Tools(
             dump=tools.dump,
             client=tools.client,

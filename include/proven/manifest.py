@@ -88,6 +88,17 @@ class Position(Record):
     """MySQL's `gtid_executed`, MariaDB's `gtid_binlog_pos`."""
 
 
+class Pages(Record):
+    """Between which log sequence numbers the pages of a physical backup lie."""
+
+    from_lsn: int
+    """0: all pages there are; else those that were changed since the base's `to_lsn`, which is the same number."""
+    to_lsn: int
+    """Where the next link of the chain begins."""
+    last_lsn: int
+    """Where the redo log ends that belongs to them: the moment that they are prepared to."""
+
+
 class Replication(Record):
     """One channel by which the source was a replica itself."""
 
@@ -152,6 +163,8 @@ class Manifest(Record):
     base: str = ""
     """Recovery point without which this one can't be restored: the one before it (incremental), or the full one
     (differential). Empty: it needs no other."""
+    pages: Pages | None = None
+    """Of physical ones of MariaDB."""
     proven_version: str
     started_at: datetime.datetime
     snapshot_at: datetime.datetime

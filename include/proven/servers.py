@@ -26,6 +26,7 @@ PACKAGES = {
     "mariadb-install-db": "mariadb-server-core",
     "mariadb": "mariadb-client-core",
     "mariadb-dump": "mariadb-client",
+    "mariadb-backup": "mariadb-backup",
     "mysqld": "mysql-server-core",
     "mysql": "mysql-client-core",
     "mysqldump": "mysql-client-core",

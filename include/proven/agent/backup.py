@@ -64,13 +64,10 @@ class Backup:
         self._keys = sealing.write_keys(self._context.private_directory(), self._job["recipients"])
         with self._connect() as reader:
             self._prepare(reader)
-            dump = self._send_dump(reader)
-            before = self._send_statements("accounts", self._accounts.before_dump)
-            after = self._send_statements("grants", self._accounts.after_dump)
+            artifacts = self._send(reader)
         return {
             **self._result,
-            # in the order of loading
-            "artifacts": [before, dump, after],
+            "artifacts": artifacts,
             "failed": self._destinations.failures(),
             "stages": self._context.progress.stages(),
             "commands": self._context.commands.as_list(),
@@ -95,6 +92,13 @@ class Backup:
         self._counters = counters.read(reader, described["flavour"], schemas)
         self._result |= {"server": described, "schemas": schemas, "canary": row}
         self._result |= {"replication": followed.describe(), "not_covered": [followed.unknown] if followed.unknown else []}
+
+    def _send(self, reader: client.Session) -> list[dict[str, Any]]:
+        """Send all artifacts and return them in the order of loading."""
+        dump = self._send_dump(reader)
+        before = self._send_statements("accounts", self._accounts.before_dump)
+        after = self._send_statements("grants", self._accounts.after_dump)
+        return [before, dump, after]
 
     def _send_dump(self, reader: client.Session) -> dict[str, Any]:
         """Dump the schemas and look at them, both in one snapshot. Add what is known of that moment to the result."""
@@ -170,10 +174,13 @@ class Backup:
         with self._context.progress.stage("inventory"):
             # what is shown of accounts and what makes them come of one look: passwords and grants are in no snapshot
             defined = accounts.define(reader, flavour, schemas)
-            seen = inventory.take(reader, flavour, schemas, defined)
-            seen["counters"] = counters.at_least(self._counters, seen["counters"])
-            self._result["inventory"] = seen
+            self._take_inventory(reader, defined)
             self._accounts = accounts.statements(defined, flavour)
+
+    def _take_inventory(self, reader: client.Session, defined: list[accounts.Definition]) -> None:
+        seen = inventory.take(reader, self._result["server"]["flavour"], self._result["schemas"], defined)
+        seen["counters"] = counters.at_least(self._counters, seen["counters"])
+        self._result["inventory"] = seen
 
     def _send_statements(self, role: str, statements: list[str]) -> dict[str, Any]:
         """Send the statements that make the accounts, or those that give them their grants."""

@@ -12,7 +12,7 @@ from .pipeline import describe_status
 from .processes import CommandLog, Process
 from .protocol import Endpoint, Tools
 
-MARIADB_VERSION = re.compile(r"(?:Distrib |from )(\d+)\.(\d+)\.\d+-MariaDB")
+MARIADB_VERSION = re.compile(r"(?:Distrib |from |server )(\d+)\.(\d+)\.\d+-MariaDB")
 MYSQL_VERSION = re.compile(r"Ver (\d+)\.(\d+)\.\d+")
 SERVER_VERSION = re.compile(r"(?:5\.5\.5-)?(\d+)\.(\d+)")
 BAD_VIEW = (1356, 1449)
@@ -24,8 +24,9 @@ def check_version(tools: Tools, server: dict[str, Any], log: CommandLog) -> None
     Series (10.11, 9.7), not patch levels: a server that was patched a day before its dump tool is no danger.
     """
     process = processes.start(tools["version"], log, path=tools["path"], stdout=subprocess.PIPE)
-    said = process.stdout.read().decode("utf-8", "replace").strip()
+    answer = process.stdout.read().decode("utf-8", "replace").strip()
     status, name = process.wait(), tools["dump"][0]
+    said = answer or process.last_words()  # mariadb-backup says it there
     if status:
         raise AgentError("tool", f"{name} {describe_status(status)} when asked for its version", detail=process.last_words())
     mariadb, other = MARIADB_VERSION.search(said), MYSQL_VERSION.search(said)

@@ -11,14 +11,31 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from . import backup, binlog, copy, fetch, inspect, isolation, protocol, query, relay, replay, restore, user_check
+from . import (
+    backup,
+    binlog,
+    copy,
+    datadir,
+    fetch,
+    inspect,
+    isolation,
+    physical,
+    protocol,
+    query,
+    relay,
+    replay,
+    restore,
+    user_check,
+)
 from .context import Context
 from .errors import AgentError
 
 JOBS: dict[str, Callable[[Any, Context], dict[str, Any]]] = {
     "backup": backup.run,
     "binlog": binlog.run,
+    "physical": physical.run,
     "restore": restore.run,
+    "datadir": datadir.run,
     "replay": replay.run,
     "copy": copy.run,
     "fetch": fetch.run,

@@ -7,6 +7,7 @@ killed itself; the signal is bound to the *thread* that forked, so tools are sta
 from __future__ import annotations
 
 import datetime
+import fcntl
 import os
 import pathlib
 import re
@@ -15,13 +16,15 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from typing import IO, Any, Union
+from typing import IO, Any, Callable, Optional, Union
 
 from .errors import AgentError
 
 TAIL_BYTES = 4096
 PACKAGES = {
     "mariadb": "mariadb-client",
+    "mariadb-backup": "mariadb-backup",
+    "mbstream": "mariadb-backup",
     "mariadb-dump": "mariadb-client",
     "mysql": "mysql-client",
     "mysqldump": "mysql-client",
@@ -36,7 +39,11 @@ PACKAGES = {
 SESSION_KEY = re.compile(r"\b\d{1,3}:[0-9A-Fa-f]{32,}\b")
 PASSWORD_HASH = re.compile(r"\*[0-9A-F]{40}\b|\$A\$\d{3}\$\S+|\b0x2441[0-9A-Fa-f]+")
 
+SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ: not every Python that we promise has it in fcntl
+
 Stream = Union[int, IO[bytes], None]
+Hear = Optional[Callable[[bytes], None]]
+"""Is told what a tool says on its standard error when it says it, in a thread of its own; at its end, nothing. It never raises."""
 
 
 class CommandLog:
@@ -61,7 +68,15 @@ class CommandLog:
 class Process:
     """One running tool. `stdin` and `stdout` are its raw pipes, where they were asked for."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], argv: list[str], log: CommandLog, secrets: Iterable[str]) -> None:
+    def __init__(
+        self,
+        popen: subprocess.Popen[bytes],
+        argv: list[str],
+        log: CommandLog,
+        secrets: Iterable[str],
+        said: IO[bytes] | None,
+        hear: Hear = None,
+    ) -> None:
         self.argv = argv
         self.name = pathlib.PurePath(argv[0]).name
         self.pid = popen.pid
@@ -73,6 +88,8 @@ class Process:
         self._started_at = datetime.datetime.now(datetime.timezone.utc)
         self._started = time.monotonic()
         self._tail = bytearray()
+        self._said = said
+        self._hear = hear
         self._ended = threading.Lock()
         self._logged = False
         self._reader = threading.Thread(target=self._read_stderr, name=f"stderr of {self.name}", daemon=True)
@@ -138,13 +155,16 @@ class Process:
         return strip_secrets(self._tail.decode("utf-8", "replace"), self._secrets)
 
     def _read_stderr(self) -> None:
-        stream = self._popen.stderr
-        if stream is None:
+        if self._said is None:
             return
-        with stream:
+        with self._said as stream:
             while chunk := os.read(stream.fileno(), 65536):
                 self._tail += chunk
                 del self._tail[:-TAIL_BYTES]
+                if self._hear:
+                    self._hear(chunk)
+        if self._hear:
+            self._hear(b"")
 
 
 _running: set[Process] = set()
@@ -162,11 +182,13 @@ def start(
     pass_fds: Sequence[int] = (),
     secrets: Iterable[str] = (),
     by_lines: bool = False,
+    hear: Hear = None,
 ) -> Process:
     """Given an argv without any secret, start the tool and return it.
 
     The program is looked up in the directories of `path`, then on PATH. `secrets` are stripped from its last words. With
-    `by_lines` it writes each line when it has it, where `stdbuf` is installed. Raise AgentError (tool) if it is missing.
+    `by_lines` it writes each line when it has it, where `stdbuf` is installed. With `hear` it waits, whenever it has said
+    something, until that has been heard: whoever hears can hold it. Raise AgentError (tool) if it is missing.
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("tools are started from the main thread only")
@@ -177,12 +199,24 @@ def start(
     with _starting:
         if _stopped:
             raise AgentError("stopped", f"{argv[0]}: not started, the agent is being stopped")
-        popen = subprocess.Popen(
-            guarded, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, bufsize=0, pass_fds=pass_fds, env=environment(path)
-        )
-        process = Process(popen, whole, log, secrets)
+        said, stderr = _narrow_pipe() if hear else (None, subprocess.PIPE)
+        try:
+            popen = subprocess.Popen(
+                guarded, stdin=stdin, stdout=stdout, stderr=stderr, bufsize=0, pass_fds=pass_fds, env=environment(path)
+            )
+        finally:
+            if hear:
+                os.close(stderr)
+        process = Process(popen, whole, log, secrets, said or popen.stderr, hear)
         _running.add(process)
     return process
+
+
+def _narrow_pipe() -> tuple[IO[bytes], int]:
+    """Return both ends of a pipe that takes one write at a time: the next one waits until that has been read."""
+    reading, writing = os.pipe2(os.O_CLOEXEC | os.O_DIRECT)
+    fcntl.fcntl(writing, SET_PIPE_SIZE, 1)  # the kernel makes it one page, and a page holds one packet
+    return os.fdopen(reading, "rb", buffering=0), writing
 
 
 def stop_all() -> None:

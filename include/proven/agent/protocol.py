@@ -264,6 +264,30 @@ class ReplayJob(TypedDict):
     until: ReplayUntil
 
 
+class DatadirJob(TypedDict):
+    """{"job": "datadir"}: fetch the `datadir` artifacts of a chain, extract and prepare them to a data directory.
+
+    The result is as a restore's. What a restore demands of an artifact must hold, or it is an error of kind `integrity`; files
+    that can't be extracted or prepared are one of kind `load`; a full disk is `sandbox`.
+    """
+
+    protocol: int
+    job: str
+    datadir: str
+    """A new folder on this host, beside which there is room for the links of the chain."""
+    run_as: list[str]
+    """Command that runs another one as the user to whom the folder will belong; empty: that is the agent's."""
+    tools: Tools
+    extract: list[str]
+    prepare: list[str]
+    link: list[str]
+    end_marker: str
+    """As `engines.contract.PhysicalTools` has them."""
+    store: JobStore
+    artifacts: list[RestoreArtifact]
+    """The full one's first, then those of its links in order. Their names begin with their recovery point's."""
+
+
 class CopyArtifact(StoredArtifact):
     """One artifact to copy."""
 

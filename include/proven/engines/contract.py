@@ -34,6 +34,21 @@ class DumpTools:
     """What the last line of a whole dump begins with."""
 
 
+@dataclasses.dataclass(frozen=True)
+class PhysicalTools:
+    """What copies a server's own files, and makes a data directory of them. `{folder}` is one of the agent's."""
+
+    backup: DumpTools
+    """`dump` streams the files, and leaves what it knows of them in `{folder}`; `snapshot_marker` is what it says when commits
+    are held back, `end_marker` what it says last. The other tools are those of a dump."""
+    extract: list[str]
+    """Extracts such a stream from its standard input into `{folder}`."""
+    prepare: list[str]
+    """Brings the files in `{folder}` to one moment; it says `backup.end_marker` last."""
+    link: list[str]
+    """Options of `prepare` that bring the pages of `{link}` into those of `{folder}`, which have been prepared."""
+
+
 class Engine(Protocol):
     """One flavour of database, and how it is backed up."""
 
@@ -41,6 +56,9 @@ class Engine(Protocol):
 
     def tools(self) -> DumpTools:
         """Return the tools that dump and load."""
+
+    def physical(self) -> PhysicalTools | None:
+        """Return the tools of the method `physical`, None if there is none for this engine."""
 
     def server_programs(self) -> list[str]:
         """Return the programs that a scratch server needs, for a clear error when one is missing."""
@@ -59,3 +77,13 @@ class Engine(Protocol):
 
     def same_series(self, server: Server, version: str) -> bool:
         """Say whether a server program of that version may judge dumps of `server`: same flavour and major version."""
+
+    def access_statements(self) -> str:
+        """Return the SQL, a statement a line, by which a server on another's data directory lets us in as `root` by socket.
+
+        That account is the server's own, which is neither carried over nor compared (`agent/accounts.py`).
+        """
+
+    def datadir_options(self, datadir: pathlib.Path) -> list[str]:
+        """Return the options that a server needs to find the files of a prepared data directory. Raise SandboxError for one
+        that no such directory can need."""

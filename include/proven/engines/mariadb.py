@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
+import re
 from collections.abc import Sequence
 
 from include.proven.engines import options as shared
-from include.proven.engines.contract import DumpTools
+from include.proven.engines.contract import DumpTools, PhysicalTools
+from include.proven.errors import SandboxError
 from include.proven.manifest import Server
+
+FILES = re.compile(r"^(innodb_data_file_path|innodb_undo_tablespaces)=(.*)$", re.MULTILINE)
+"""What `backup-my.cnf` says of the files of a data directory that differ from a server's defaults."""
+FILES_VALUE = re.compile(r"[A-Za-z0-9_.:;-]+")
+"""No slash: nothing outside of the data directory is opened."""
 
 
 class MariaDB:
@@ -34,6 +42,33 @@ class MariaDB:
             ],
             snapshot_marker="-- Current Database:",
             end_marker="-- Dump completed",
+        )
+
+    def physical(self) -> PhysicalTools | None:
+        """Return the tools of the method `physical`.
+
+        The redo log is read ten times a second, not once: so long does the tool hold commits back until it has read its end.
+        """
+        backup = dataclasses.replace(
+            self.tools(),
+            dump=[
+                "mariadb-backup",
+                "--defaults-file={defaults}",
+                "--backup",
+                "--stream=xbstream",
+                "--target-dir={folder}",
+                "--extra-lsndir={folder}",
+                "--log-copy-interval=100",
+            ],
+            version=["mariadb-backup", "--no-defaults", "--version"],
+            snapshot_marker="Acquired locks for BACKUP STAGE BLOCK_COMMIT",
+            end_marker="completed OK!",
+        )
+        return PhysicalTools(
+            backup=backup,
+            extract=["mbstream", "-x", "-C", "{folder}"],
+            prepare=["mariadb-backup", "--no-defaults", "--prepare", "--use-memory=256M", "--target-dir={folder}"],
+            link=["--incremental-dir={link}"],
         )
 
     def server_programs(self) -> list[str]:
@@ -83,3 +118,18 @@ class MariaDB:
     def same_series(self, server: Server, version: str) -> bool:
         """Say whether a server program of that version may judge dumps of `server`: MariaDB of the same series."""
         return server.flavour == self.flavour and "MariaDB" in version and shared.is_same_series(server.version, version)
+
+    def access_statements(self) -> str:
+        """Return the SQL that puts `root` by socket, without a password, in the place of the source's."""
+        return (
+            "REPLACE INTO mysql.global_priv VALUES ('localhost', 'root', "
+            '\'{"access":18446744073709551615,"plugin":"mysql_native_password","authentication_string":""}\');\n'
+            "FLUSH PRIVILEGES;\n"
+        )
+
+    def datadir_options(self, datadir: pathlib.Path) -> list[str]:
+        """Return what `backup-my.cnf` says of the files."""
+        found = FILES.findall((datadir / "backup-my.cnf").read_text())
+        if wrong := [name for name, value in found if not FILES_VALUE.fullmatch(value)]:
+            raise SandboxError(f"the data directory asks for another {wrong[0]} than one of its own can have")
+        return [f"--{name.replace('_', '-')}={value}" for name, value in found]

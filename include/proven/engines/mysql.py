@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Sequence
 
 from include.proven.engines import options as shared
-from include.proven.engines.contract import DumpTools
+from include.proven.engines.contract import DumpTools, PhysicalTools
 from include.proven.manifest import Server
 
 
@@ -29,6 +29,10 @@ class MySQL:
             snapshot_marker="-- Current Database:",
             end_marker="-- Dump completed",
         )
+
+    def physical(self) -> PhysicalTools | None:
+        """Return None: MySQL's own CLONE is not there yet."""
+        return None
 
     def server_programs(self) -> list[str]:
         """Return the programs that a scratch server needs."""
@@ -80,3 +84,11 @@ class MySQL:
     def same_series(self, server: Server, version: str) -> bool:
         """Say whether a server program of that version may judge dumps of `server`: MySQL of the same series."""
         return server.flavour == self.flavour and "MariaDB" not in version and shared.is_same_series(server.version, version)
+
+    def access_statements(self) -> str:
+        """Return nothing: there is no data directory of another's yet."""
+        return ""
+
+    def datadir_options(self, datadir: pathlib.Path) -> list[str]:
+        """Return nothing, likewise."""
+        return []

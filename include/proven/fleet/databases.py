@@ -41,6 +41,9 @@ class Database(Model):
     """Airflow connection id of type `ssh`: the backup runs there, beside the database; unset: on the worker."""
     engine: Literal["mariadb", "mysql"]
     """What the server is. The two are no longer alike: a dump of one is not restored on the other."""
+    method: Literal["logical", "physical"] = "logical"
+    """`logical`: SQL, which any server of the series loads. `physical`: the server's own files, of all its schemas, which are
+    restored much faster; the backup must run where they can be read (`host`)."""
     schedule: Text | None
     """Cron expression or preset (`@daily`); null: backups are taken by hand only."""
     objectives: Objectives
@@ -81,7 +84,7 @@ class Database(Model):
     """`server_uuid` (MySQL) or `server_uid` (MariaDB) of the servers that this database may be, as `./proven show` prints it.
     No other one is backed up. Unset: a drill compares with the recovery points that were proven before."""
     binlogs: Binlogs | None = None
-    """Ship the binary log, too, so that the database can be restored to any second; `{}`: as its defaults say. Unset: it is not."""
+    """Ship the binary log, too, so that any second can be restored; `{}`: as its defaults say. Unset: it is not."""
     proof: Proof = pydantic.Field(default_factory=Proof)
     """How closely drills look."""
     retention: Retention | None = None

@@ -22,7 +22,7 @@ def find_faults(fleet: dict[str, Any], folder: pathlib.Path) -> Iterator[Finding
     """Given the values of a fleet file in `folder`, yield what does not fit together."""
     for name, database in _mapping(fleet, "databases").items():
         if isinstance(database, dict):
-            for find in (_find_dangling, _find_checks, _find_schedule, _find_expendable):
+            for find in (_find_dangling, _find_checks, _find_schedule, _find_expendable, _find_method):
                 for path, what, hint in find(fleet, database, folder):
                     yield ("databases", name, *path), what, hint
     for path, what, hint in _find_in_pages(fleet, _mapping(fleet, "pages")):
@@ -42,6 +42,19 @@ def _find_checks(_fleet: dict[str, Any], database: dict[str, Any], folder: pathl
     if isinstance(name, str) and not (folder / "checks" / name).is_dir():
         found = [entry.name for entry in folder.glob("checks/*") if entry.is_dir()]
         yield ("checks",), f"is no folder in {folder / 'checks'}", hints.suggest(name, found, noun="folders of checks")
+
+
+def _find_method(_fleet: dict[str, Any], database: dict[str, Any], _folder: pathlib.Path) -> Iterator[Finding]:
+    if database.get("method") != "physical":
+        return
+    if database.get("engine") == "mysql":
+        yield ("method",), "is not there for mysql yet", "Leave it `logical`."
+    if database.get("schemas"):
+        yield (
+            ("schemas",),
+            "can't be chosen",
+            "The method `physical` takes all of a server's files: remove `schemas`, or `method`.",
+        )
 
 
 def _find_schedule(_fleet: dict[str, Any], database: dict[str, Any], _folder: pathlib.Path) -> Iterator[Finding]:

@@ -72,6 +72,16 @@ class Instance:
 
 
 @dataclasses.dataclass(frozen=True)
+class Place:
+    """Where an agent on the sandbox's host puts a data directory together."""
+
+    datadir: str
+    """Its path, which is not there yet."""
+    run_as: tuple[str, ...]
+    """Command that runs another one as the user to whom it must belong, without any other right; empty: as the agent's."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Found:
     """A sandbox that exists, whole or half built, or what is left of one (a security group, a volume)."""
 
@@ -106,6 +116,16 @@ class Sandbox(Protocol):
 
     def instance(self, name: str) -> Instance:
         """Return an instance that was ready before, without waiting. Raise SandboxError if it is not there or is dead."""
+
+    def make_place(self, name: str) -> Place:
+        """Return an empty place for a data directory of another server's, beside its own. Raise ConfigError if this kind of
+        sandbox can't serve such a one."""
+
+    def serve(self, name: str) -> None:
+        """Have the server end, and begin anew, isolated as before, on the data directory that stands in its place now.
+
+        Its own goes. Raise SandboxError if the server does not start on it.
+        """
 
     def reach(self, name: str) -> contextlib.AbstractContextManager[Endpoint]:
         """Open a way to its database *from here*, by a tunnel if need be, for as long as the context is entered."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from include.proven import engines, servers
 from include.proven.engines.contract import Engine
@@ -20,7 +21,7 @@ from include.proven.fleet import sandboxes as fleet_sandboxes
 from include.proven.hosts.local import LocalHost
 from include.proven.manifest import Server
 from include.proven.sandboxes import confinement, guard, memory
-from include.proven.sandboxes.contract import Endpoint, Found, Instance, Order
+from include.proven.sandboxes.contract import Endpoint, Found, Instance, Order, Place
 from include.proven.sandboxes.local_place import SIZE, Places
 
 EMPTY_BYTES = 600 * 1024**2
@@ -32,6 +33,8 @@ POOL_BYTES = (256 * MEBIBYTE, 1024 * MEBIBYTE)
 """The buffer pool is as large as the dump, within these limits, and at most half of `memory_limit`."""
 FLAVOURS = {"mariadb": "MariaDB", "mysql": "MySQL"}
 GUARD_OPTION = "--guard-of"
+INCOMING = "incoming"
+"""Folder beside the data directory."""
 
 
 class LocalSandbox:
@@ -107,25 +110,64 @@ class LocalSandbox:
             with contextlib.suppress(FileNotFoundError):
                 yield self._places.describe(name, self.config.lifetime)
 
+    def make_place(self, name: str) -> Place:
+        """Make the folder in which a data directory is put together, and that belongs to the server's user."""
+        process = self._process(name, engines.engine(self._places.record(name)["flavour"]))
+        folder = process.directory / INCOMING
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if process.uid is not None:
+            os.chown(folder, process.uid, process.uid)
+        return Place(datadir=str(folder / process.datadir.name), run_as=tuple(servers.as_user(process.uid)))
+
+    def serve(self, name: str) -> None:
+        """End the server, and begin it anew on what has come in. Its guard ends with it, and has a successor."""
+        with self._places.locked(name):
+            order = self._places.order(name)
+            engine = engines.engine(order.server.flavour)
+            process = self._process(name, engine)
+            servers.kill_processes(process.datadir, option=GUARD_OPTION)
+            process.stop(gently=0)
+            shutil.rmtree(process.datadir)
+            (process.directory / INCOMING / process.datadir.name).rename(process.datadir)
+            files = engine.datadir_options(process.datadir)
+            process = self._ordered(engine, order, first=engine.access_statements(), options=files)
+            self._run(process, order, process.start)
+
     def _build(self, engine: Engine, order: Order) -> None:
+        self._places.check_space(self._most(order), order.data_bytes)
+        process = self._ordered(engine, order, first=engine.first_statements())
+
+        def build() -> None:
+            process.prepare()
+            process.start()
+
+        self._run(process, order, build)
+
+    def _run(self, process: servers.ServerProcess, order: Order, begin: Callable[[], None]) -> None:
+        """Have a server begin under a guard. Raise SandboxError that says who has killed it, if somebody has."""
+        with self._guarded(process.datadir, self._most(order)):
+            try:
+                begin()
+            except SandboxError as error:
+                raise self._why_dead(process) or error from error
+
+    def _ordered(self, engine: Engine, order: Order, *, first: str, options: Sequence[str] = ()) -> servers.ServerProcess:
+        """Return the server that was ordered, isolated; `first` are the statements that it runs before it answers."""
         place = self._places.place(order.name)
-        most = int(order.data_bytes * self.config.space_factor) + order.tables * TABLE_BYTES + EMPTY_BYTES
-        self._places.check_space(most, order.data_bytes)
-        first = place / "first.sql"
-        first.write_text(engine.first_statements())
-        process = self._process(
+        statements = place / "first.sql"
+        statements.write_text(first)
+        pool = f"--innodb-buffer-pool-size={self._pool(order.data_bytes) // MEBIBYTE}M"
+        return self._process(
             order.name,
             engine,
             settings=order.server.settings,
-            options=[f"--innodb-buffer-pool-size={self._pool(order.data_bytes) // MEBIBYTE}M", f"--init-file={first}"],
+            options=[pool, f"--init-file={statements}", *options],
             prefix=[*self._limit_memory(place), *confinement.without_network()],
         )
-        with self._guarded(process.datadir, most):
-            try:
-                process.prepare()
-                process.start()
-            except SandboxError as error:
-                raise self._why_dead(process) or error from error
+
+    def _most(self, order: Order) -> int:
+        """Return how many bytes of the disk the sandbox may take up."""
+        return int(order.data_bytes * self.config.space_factor) + order.tables * TABLE_BYTES + EMPTY_BYTES
 
     def _pool(self, data_bytes: int) -> int:
         lowest, highest = POOL_BYTES

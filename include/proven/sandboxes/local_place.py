@@ -2,6 +2,7 @@
 
 <directory>/<sandbox>/sandbox.json     what it is, written before anything else
                       data/ run/ files/ error.log     `servers.ServerProcess`
+                      incoming/data     a data directory that is to take the place of its own
 <directory>/.<sandbox>.lock            held by whoever builds or destroys it
 
 The directory itself is locked by whoever counts what is there and adds to it.
@@ -22,11 +23,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from include.proven.errors import SandboxError
+from include.proven.manifest import Server
 from include.proven.sandboxes import guard
 from include.proven.sandboxes.contract import Found, Order, SandboxFullError
 
 NAME = re.compile(r"proven-[a-z0-9][a-z0-9-]*")
 RECORD = "sandbox.json"
+ABOUT = ("database", "recovery_point", "drill")
 SIZE = "local"
 
 
@@ -64,7 +67,8 @@ class Places:
             "flavour": order.server.flavour,
             "created_at": now.isoformat(),
             "expires_at": (now + lifetime).isoformat(),
-            **{key: getattr(order, key) for key in ("database", "recovery_point", "drill")},
+            **{key: getattr(order, key) for key in (*ABOUT, "data_bytes", "tables")},
+            "server": order.server.model_dump(mode="json"),
         }
         place = self.place(order.name)
         (place / "new").write_text(json.dumps(record))
@@ -74,6 +78,12 @@ class Places:
         """Return what was recorded of a sandbox. Raise FileNotFoundError if its builder did not come so far."""
         record: dict[str, Any] = json.loads((self.place(name) / RECORD).read_text())
         return record
+
+    def order(self, name: str) -> Order:
+        """Return what was ordered under that name. Raise FileNotFoundError as `record` does."""
+        record = self.record(name)
+        told = {key: record[key] for key in (*ABOUT, "data_bytes", "tables")}
+        return Order(name=name, server=Server.model_validate(record["server"]), **told)
 
     def describe(self, name: str, lifetime: datetime.timedelta) -> Found:
         """Return a sandbox as the reaper wants it. Raise FileNotFoundError if it is gone."""
@@ -85,7 +95,7 @@ class Places:
             created = datetime.datetime.fromtimestamp(self.place(name).stat().st_mtime, datetime.UTC)
             expires = created + lifetime
             record = {}
-        told = {key: record.get(key, "") for key in ("database", "recovery_point", "drill")}
+        told = {key: record.get(key, "") for key in ABOUT}
         return Found(name, created, expires, size=SIZE, **told)
 
     def remove(self, name: str) -> bool:

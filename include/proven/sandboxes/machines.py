@@ -21,7 +21,7 @@ from include.proven.hosts import ssh_client
 from include.proven.hosts.ssh import SshHost
 from include.proven.sandboxes import boot, sizing, tunnel, user_data
 from include.proven.sandboxes.cloud import OWNER, Cloud, Machine, Spec
-from include.proven.sandboxes.contract import Endpoint, Found, Instance, Order, SandboxFullError
+from include.proven.sandboxes.contract import Endpoint, Found, Instance, Order, Place, SandboxFullError
 from include.proven.sandboxes.local_place import NAME
 from include.proven.sandboxes.one_time_keys import OneTimeKeys
 
@@ -93,6 +93,17 @@ class MachineSandbox:
             instance.host.close()
             raise
         return instance
+
+    def make_place(self, name: str) -> Place:
+        """Refuse: that is not there yet."""
+        raise ConfigError(
+            f"sandbox {self.name}: a machine can't be given a data directory yet",
+            hint="Drill recovery points of the method `physical` in a sandbox of kind `local`.",
+        )
+
+    def serve(self, name: str) -> None:
+        """Refuse likewise."""
+        self.make_place(name)
 
     @contextlib.contextmanager
     def reach(self, name: str) -> Iterator[Endpoint]:

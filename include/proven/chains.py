@@ -1,0 +1,70 @@
+"""The chain of a recovery point: the full one that it stands on, and each link from there to it.
+
+A link holds the pages that were changed since its base, so that it is worth nothing without exactly that base. What is wrong
+with a chain is said before anything is fetched, and named by its link.
+"""
+
+from __future__ import annotations
+
+from include.proven.catalog import Catalog
+from include.proven.errors import IntegrityError, ProvenError
+from include.proven.manifest import Manifest
+
+
+def chain_of(catalog: Catalog, manifest: Manifest) -> list[Manifest]:
+    """Return the manifests from the full recovery point to this one. Raise IntegrityError, naming the link, if one is missing,
+    can't be trusted, or is not what the next one was taken from."""
+    chain = [manifest]
+    while base := chain[0].base:
+        if base in {link.recovery_point for link in chain}:
+            raise _broken(chain, f"{base} stands on itself")
+        chain.insert(0, _read(catalog, base, chain))
+        if reason := _mismatch(chain[0], chain[1]):
+            raise _broken(chain[1:], reason)
+    if chain[0].kind != "full":
+        raise _broken(chain, f"{chain[0].recovery_point} is {chain[0].kind} and names no base")
+    return chain
+
+
+def reachable(catalog: Catalog, database: str, broken: str) -> str:
+    """Return the newest recovery point before `broken` whose own chain is whole, or nothing."""
+    for point in sorted(catalog.recovery_points(database), reverse=True):
+        if point < broken:
+            try:
+                chain_of(catalog, catalog.manifest(database, point))
+            except ProvenError:
+                continue
+            return point
+    return ""
+
+
+def _read(catalog: Catalog, base: str, chain: list[Manifest]) -> Manifest:
+    database = chain[0].database
+    if base not in catalog.recovery_points(database):
+        error = _broken(chain, f"its base {base} is not in store {catalog.store.name}")
+        newest = reachable(catalog, database, chain[0].recovery_point)
+        error.hint = (
+            f"The newest state that can still be reached before it: {newest or 'none'}. Another store may hold the base."
+        )
+        raise error
+    return catalog.manifest(database, base)
+
+
+def _mismatch(base: Manifest, link: Manifest) -> str:
+    """Return why `link` can't have been taken from `base`, or nothing."""
+    if base.method != "physical" or link.method != "physical" or base.pages is None or link.pages is None:
+        return f"{base.recovery_point} and {link.recovery_point} are not both physical"
+    if base.server.identity != link.server.identity:
+        return f"its base {base.recovery_point} is of server {base.server.identity}, it is of {link.server.identity}"
+    if base.pages.to_lsn != link.pages.from_lsn:
+        return (
+            f"it begins at log sequence number {link.pages.from_lsn}, and its base {base.recovery_point} ends at "
+            f"{base.pages.to_lsn}"
+        )
+    return ""
+
+
+def _broken(chain: list[Manifest], reason: str) -> IntegrityError:
+    link, asked = chain[0].recovery_point, chain[-1].recovery_point
+    of = f" of {asked}" if link != asked else ""
+    return IntegrityError(f"the chain{of} is broken at {link}: {reason}", hint="Take a new full backup.")
