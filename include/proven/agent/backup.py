@@ -24,6 +24,7 @@ from . import (
     sealing,
     server,
     snapshot,
+    stall,
 )
 from .asking import Asker
 from .context import Context, peak_rss_bytes
@@ -106,6 +107,7 @@ class Backup:
         marker, looked = snapshot.MarkerWatch(self._tools["snapshot_marker"]), threading.Event()
         asked = questions.Questions(self._job["questions"], self._tools, self._job["source"], self._context.commands)
         dump, shared, pipeline = self._start_dump(reader), self._agree_on_moment(reader, asked), Pipeline()
+        watched = self._connect()
 
         def produce(write: Write) -> None:
             def pass_on(data: memoryview) -> None:
@@ -123,17 +125,25 @@ class Backup:
 
         def let_go() -> None:
             marker.ended.wait()
+            stalled.end()
             looked.wait()
             shared.end()
 
+        def watch() -> None:
+            shared.wait()  # until then the lock's own time limit counts
+            stalled.run()
+
         with self._context.progress.stage("dump") as plain, self._context.progress.stage("upload") as sent:
+            stalled = stall.StallWatch(watched, self._job["lock_seconds"], lambda: plain.bytes)
             pipeline.add(dump.process, lambda process, status: dumping.explain_death(process, status, self._job["source"]))
             outgoing.attach(pipeline, produce, plain, sent)
             pipeline.pump("snapshot", lambda: shared.open(dump, marker))
             pipeline.pump("fingerprint", look)
             pipeline.pump("locked tables", let_go)
+            pipeline.pump("stall", watch)
             pipeline.on_failure(reader.kill)
             pipeline.on_failure(shared.cut)
+            pipeline.on_failure(stalled.end)
             pipeline.on_failure(asked.cut)
             pipeline.run()
         ended = outgoing.ends_with(self._tools["end_marker"])
@@ -166,9 +176,11 @@ class Backup:
         """Take the fingerprint, the inventory and the accounts inside the snapshot."""
         flavour, schemas = self._result["server"]["flavour"], self._result["schemas"]
         with self._context.progress.stage("fingerprint"):
-            found = fingerprint.compute(reader, flavour, schemas, sample_above=self._job["sample_above"])
+            found = fingerprint.compute(reader, flavour, schemas, sample_above=self._job["sample_above"], in_snapshot=True)
             if shared.later:
-                moment.mark_unsteady(found, fingerprint.compute(shared.later, flavour, schemas, like=found))
+                later = fingerprint.compute(shared.later, flavour, schemas, like=found, in_snapshot=True)
+                moment.mark_unsteady(found, later)
+                shared.later.close()
             loose_tables.mark(found, shared.locked_tables)
             self._result["fingerprint"] = found
         with self._context.progress.stage("inventory"):
@@ -176,6 +188,7 @@ class Backup:
             defined = accounts.define(reader, flavour, schemas)
             self._take_inventory(reader, defined)
             self._accounts = accounts.statements(defined, flavour)
+        reader.execute("COMMIT")  # whoever waits to alter what it has looked at need not wait for the dump
 
     def _take_inventory(self, reader: client.Session, defined: list[accounts.Definition]) -> None:
         seen = inventory.take(reader, self._result["server"]["flavour"], self._result["schemas"], defined)

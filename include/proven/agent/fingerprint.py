@@ -21,9 +21,10 @@ zero as zero: no dump tool carries more.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import names, sampling, server
@@ -61,6 +62,7 @@ def compute(
     *,
     sample_above: int = 0,
     like: dict[str, Any] | None = None,
+    in_snapshot: bool = False,
 ) -> dict[str, Any]:
     """Given a session inside a snapshot, return the fingerprint of every base table of `schemas`.
 
@@ -72,6 +74,8 @@ def compute(
     in `"samples": {"column": …, "type": …, "ranges": [[from, to], …], "rows": 456}`; where that can't be done, `"unsampled"`
     says why, and every row is read. Given the source's fingerprint as `like`, each table is read as it was there.
 
+    With `in_snapshot` each table may be altered by others as soon as it is read, though the session's transaction goes on.
+
     Raise AgentError (source) if a row can't be hashed or a table can't be read.
     """
     server.steady(session, flavour)
@@ -82,11 +86,24 @@ def compute(
     known, tables = (like or {}).get("tables", {}), {}
     for done, table in enumerate(found, start=1):
         name, begun = names.display(table.schema, table.name), time.monotonic()
-        samples = sampling.choose(session, table, sample_above, known.get(name))
-        tables[name] = {**digest_table(session, table, samples), "seconds": round(time.monotonic() - begun, 3)}
+        with _let_go(session) if in_snapshot else contextlib.nullcontext():
+            samples = sampling.choose(session, table, sample_above, known.get(name))
+            tables[name] = digest_table(session, table, samples)
+        tables[name]["seconds"] = round(time.monotonic() - begun, 3)
         if on_table:
             on_table(name, done, len(found))
     return {"algorithm": ALGORITHM, "tables": tables, "rows": sum(table["rows"] for table in tables.values())}
+
+
+@contextlib.contextmanager
+def _let_go(session: Session) -> Iterator[None]:
+    """Give up what the transaction has locked in the block: who reads a table keeps it from being altered until he ends.
+
+    The dump tools do the same. Who waits to alter it holds up all who come after him, and the dump would be one of them.
+    """
+    session.execute("SAVEPOINT proven_table")
+    yield
+    session.execute("ROLLBACK TO SAVEPOINT proven_table")
 
 
 def digest_table(session: Session, table: Table, samples: sampling.Samples | str = "") -> dict[str, Any]:
