@@ -1,4 +1,4 @@
-"""The catalog: what recovery points, verdicts, pages and restores there are, from the store alone.
+"""The catalog: what recovery points, verdicts, pages, restores and removals there are, from the store alone.
 
 Every record in it is signed (`records.py`): it believes nothing that the fleet's signer has not signed.
 """
@@ -6,10 +6,11 @@ Every record in it is signed (`records.py`): it believes nothing that the fleet'
 from __future__ import annotations
 
 from include.proven.catalog.binlogs import Binlogs
-from include.proven.catalog.drills import Drills
 from include.proven.catalog.pages import PageLog
+from include.proven.catalog.removals import Removals
 from include.proven.catalog.restores import Restores
+from include.proven.catalog.standing import StandingPoints
 
 
-class Catalog(Drills, PageLog, Restores, Binlogs):
+class Catalog(StandingPoints, PageLog, Restores, Removals, Binlogs):
     """All records of one store."""

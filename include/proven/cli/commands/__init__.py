@@ -30,6 +30,7 @@ COMMANDS = {
     "sandboxes": "sandboxes",
     "reap": "reap",
     "sweep": "sweep",
+    "prune": "prune",
     "rotate": "rotate",
     "pools": "pools",
 }

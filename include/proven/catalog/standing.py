@@ -1,0 +1,151 @@
+"""What stands in a store of one database: every recovery point, what it needs, and what drills have said of it.
+
+One listing, and all manifests and verdicts, verified many by one run of gpg. What can't be trusted is named beside what it is
+about: whoever deletes must not mistake it for something that is not there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+from include.proven import errors, ids
+from include.proven.catalog.at_once import Pool
+from include.proven.catalog.drills import VERDICT, Drills
+from include.proven.catalog.points import folder_of
+from include.proven.catalog.records import parse, require_same
+from include.proven.manifest import Manifest, Position
+from include.proven.proof.verdict import Outcome
+
+AT_ONCE = 50
+"""Manifests that are in memory together: one that knows every column of thousands of tables has megabytes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Brief:
+    """What a manifest says that its neighbours must know."""
+
+    base: str
+    server: str
+    """Identity of the server that it was taken from."""
+    snapshot_at: datetime.datetime
+    position: Position | None
+    bytes: int
+    """Of its artifacts, as they are stored."""
+
+
+@dataclasses.dataclass
+class Point:
+    """One recovery point as a store holds it."""
+
+    recovery_point: str
+    keys: set[str] = dataclasses.field(default_factory=set)
+    """Of all objects below it."""
+    brief: Brief | None = None
+    """None: its manifest can't be trusted."""
+    verdicts: list[Outcome] = dataclasses.field(default_factory=list)
+    """Of those that can be trusted, the oldest drill first."""
+    unfinished: list[str] = dataclasses.field(default_factory=list)
+    """Drills that have left evidence and no verdict: they run, or were killed."""
+    untrusted: list[errors.ProvenError] = dataclasses.field(default_factory=list)
+    """Why records of it can't be trusted."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """What one store holds of a database."""
+
+    points: dict[str, Point]
+    """Those that exist (have a manifest), oldest first."""
+    half_made: list[str]
+    """Ids of what has no manifest: it is being written, or was left by a crash."""
+
+
+class StandingPoints(Drills):
+    """Reads what stands in one store."""
+
+    def standing(self, database: str, pool: Pool = None) -> Standing:
+        """Return what the store holds of a database, nothing if it holds nothing. Raise StoreError if it can't be read."""
+        try:
+            # first the uploads: what is committed between the two shows as an object
+            uploads = {upload.key.split("/")[1] for upload in self.store.list_uploads(database)}
+            points = self._list_points(database)
+        except errors.NothingStoredError:
+            return Standing({}, [])
+        complete = {name: point for name, point in points.items() if f"{_folder(database, point)}/manifest.json" in point.keys}
+        half_made = sorted({name for name in uploads if ids.RECOVERY_POINT.fullmatch(name)} | points.keys() - complete.keys())
+        held = list(complete.values())
+        for start in range(0, len(held), AT_ONCE):
+            self._read_manifests(database, held[start : start + AT_ONCE], pool)
+            self._read_verdicts(database, held[start : start + AT_ONCE], pool)
+        return Standing(complete, half_made)
+
+    def remove(self, database: str, recovery_point: str) -> int:
+        """Delete a recovery point with its verdicts, and return how many objects and parts went. For retention alone.
+
+        The manifest goes first: killed after that, it is no recovery point any more, and `./proven sweep` takes the rest.
+        """
+        self._delete(f"{folder_of(database, recovery_point)}/manifest.json")
+        return self.store.delete_folder(folder_of(database, recovery_point))
+
+    def keys_below(self, database: str, recovery_point: str) -> set[str]:
+        """Return the keys of all objects below a recovery point, as they are just now."""
+        return {stored.key for stored in self.store.list_objects(folder_of(database, recovery_point))}
+
+    def _list_points(self, database: str) -> dict[str, Point]:
+        found: dict[str, Point] = {}
+        for name, rest in self._objects(database):
+            found.setdefault(name, Point(name)).keys.add(f"{database}/{name}/{rest}")
+        return dict(sorted(found.items()))
+
+    def _read_manifests(self, database: str, points: list[Point], pool: Pool) -> None:
+        keys = {f"{_folder(database, point)}/manifest.json": point for point in points}
+        for key, content in self._read_all(list(keys), pool).items():
+            try:
+                keys[key].brief = _brief(key, content, database, keys[key].recovery_point)
+            except (errors.IntegrityError, errors.ConfigError) as error:
+                keys[key].untrusted.append(error)
+
+    def _read_verdicts(self, database: str, points: list[Point], pool: Pool) -> None:
+        drills = {
+            key: (point, key.rpartition("/")[2].removesuffix(".json"))
+            for point in points
+            for key in sorted(point.keys)
+            if VERDICT.fullmatch(key.removeprefix(f"{_folder(database, point)}/"))
+        }
+        for key, content in self._read_all(list(drills), pool).items():
+            point, drill = drills[key]
+            try:
+                found = self._as_verdict(key, _require(key, content), database, point.recovery_point, drill)
+                point.verdicts.append(found.outcome)
+            except (errors.IntegrityError, errors.ConfigError) as error:
+                point.untrusted.append(error)
+        for point in points:
+            concluded = {drill for of, drill in drills.values() if of is point}
+            point.unfinished = sorted(_drills_in(database, point) - concluded)
+
+
+def _folder(database: str, point: Point) -> str:
+    return f"{database}/{point.recovery_point}"
+
+
+def _drills_in(database: str, point: Point) -> set[str]:
+    below = f"{_folder(database, point)}/drills/"
+    names = (key.removeprefix(below).partition("/")[0].partition(".")[0] for key in point.keys if key.startswith(below))
+    return {name for name in names if ids.DRILL.fullmatch(name)}
+
+
+def _require(key: str, content: bytes | errors.IntegrityError | None) -> bytes:
+    if content is None:
+        raise errors.IntegrityError(f"record {key} was deleted just now")
+    if isinstance(content, errors.IntegrityError):
+        raise content
+    return content
+
+
+def _brief(key: str, content: bytes | errors.IntegrityError | None, database: str, recovery_point: str) -> Brief:
+    manifest = parse(key, _require(key, content), Manifest)
+    require_same(key, manifest.database, database)
+    require_same(key, manifest.recovery_point, recovery_point)
+    stored = sum(artifact.bytes for artifact in manifest.artifacts)
+    return Brief(manifest.base, manifest.server.identity, manifest.snapshot_at, manifest.position, stored)

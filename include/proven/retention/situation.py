@@ -1,0 +1,108 @@
+"""What there is to decide about: what the stores hold of a database, and what must not be touched just now."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+from collections.abc import Mapping, Sequence
+
+from include.proven import copies, ids
+from include.proven.catalog import Catalog, at_once
+from include.proven.catalog.newest import AHEAD
+from include.proven.catalog.restores import Restore
+from include.proven.catalog.standing import Point, Standing
+from include.proven.errors import NothingStoredError
+from include.proven.installation import Installation
+from include.proven.retention.policy import Copy, Proof, Situation
+
+PATIENCE = 1800.0
+"""Seconds that a store may take: all its verdicts are read."""
+STEPS = 4
+"""A drill waits, builds, restores and checks: each within its time limit. What takes longer is dead."""
+Holds = dict[str, list[str]]
+"""Recovery point → why it must stay."""
+Seen = tuple[Standing, list[Restore]]
+
+
+def look(installation: Installation, database: str) -> copies.Answers[Seen]:
+    """Return what each store holds of a database, and the restores from it."""
+    return copies.ask(installation, database, lambda one: _look(one, database), patience=PATIENCE)
+
+
+def describe(installation: Installation, database: str, seen: Mapping[str, Seen], holds: Holds) -> Situation:
+    """Return what the policy decides about. `holds` are those that the stores do not know of."""
+    now = datetime.datetime.now(datetime.UTC)
+    found: Holds = collections.defaultdict(list, {point: list(reasons) for point, reasons in holds.items()})
+    excluded = set()
+    limit = STEPS * installation.database(database).drill_time_limit
+    for standing, restores in seen.values():
+        for name, point in standing.points.items():
+            if fault := date_fault(name, now):
+                excluded.add(name)
+                found[name].append(fault)
+            found[name] += [f"can't be trusted: {error.what}" for error in point.untrusted]
+            found[name] += [f"being drilled: {drill}" for drill in point.unfinished if _is_young(drill, now - limit)]
+        for restore in restores:
+            if restore.outcome == "begun" and now - restore.started_at < limit:
+                found[restore.recovery_point].append(f"being restored: {restore.id}")
+    return Situation(
+        copies={store: [_copy(point) for point in standing.points.values()] for store, (standing, _) in seen.items()},
+        half_made={name for standing, _ in seen.values() for name in standing.half_made},
+        holds=found,
+        excluded=excluded,
+    )
+
+
+def find_standing_sandboxes(installation: Installation, database: str) -> Holds:
+    """Return which recovery points stand in a sandbox: drilled, or kept there. Raise SandboxError if one gives no answer."""
+    found: Holds = collections.defaultdict(list)
+    for sandbox in sorted(installation.fleet.sandboxes):
+        for instance in installation.sandbox(sandbox).find():
+            if instance.database == database:
+                found[instance.recovery_point].append(f"stands in sandbox {sandbox}: {instance.name}")
+    return found
+
+
+def find_locks(installation: Installation, database: str, points: Sequence[str], seen: Mapping[str, Seen]) -> Holds:
+    """Return which of these recovery points a store does not let go, and until when."""
+    found: Holds = collections.defaultdict(list)
+    for name, (standing, _) in seen.items():
+        store = installation.store(name)
+        for point in points:
+            if point in standing.points and (lock := store.find_lock(f"{database}/{point}")):
+                found[point].append(f"{lock} in {name}")
+    return found
+
+
+def date_fault(point: str, now: datetime.datetime) -> str:
+    """Return why that can't be when a recovery point was taken, or an empty string."""
+    try:
+        return "of the future" if ids.started_at(point) > now + AHEAD else ""
+    except ValueError:
+        return "of no date that there is"
+
+
+def _is_young(drill: str, since: datetime.datetime) -> bool:
+    try:
+        return ids.started_at(drill) > since
+    except ValueError:
+        return True
+
+
+def proof_of(point: Point) -> Proof:
+    """Return what the last drill has shown that could be tried."""
+    tried: list[Proof] = [outcome for outcome in point.verdicts if outcome != "unproven"]
+    return tried[-1] if tried else "untried"
+
+
+def _copy(point: Point) -> Copy:
+    return Copy(point.recovery_point, point.brief.base if point.brief else None, proof_of(point))
+
+
+def _look(catalog: Catalog, database: str) -> Seen:
+    with at_once.open_pool(catalog.store, at_once.FEW) as pool:
+        standing = catalog.standing(database, pool)
+    try:
+        return standing, catalog.restores(database)
+    except NothingStoredError:
+        return standing, []
