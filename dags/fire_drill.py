@@ -13,7 +13,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, Param
 
 from include.proven.fleet import load
-from proven_airflow import callbacks, drill_steps, house_rules, identity
+from proven_airflow import callbacks, deadlines, drill_steps, house_rules, identity
 
 FLEET = load.load()
 DATABASES = sorted(FLEET.databases)
@@ -24,6 +24,7 @@ with DAG(
     doc_md=__doc__,
     tags=["proven", "drill"],
     on_failure_callback=[callbacks.DRILL_FAILED, callbacks.SANDBOX_LEFT],
+    deadline=deadlines.of_fire_drill(FLEET),
     params={
         "database": Param(
             DATABASES[0],

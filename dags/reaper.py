@@ -10,7 +10,7 @@ Each destroyed sandbox stands in the log of `reap`, with its age and what that h
 `./proven reap --dry-run` only looks.
 
 **If it fails**, a cloud or a store gave no answer; all others were looked at all the same. The page *reaper-failed* names it.
-A sandbox that can't be destroyed, or that comes back, gives the page *sandbox-leaked*.
+A sandbox that can't be destroyed, or that comes back, gives the page *sandbox-leaked*; a run that does not end, *run-stuck*.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airflow.sdk import DAG
 
 from include.proven.fleet import load
 from include.proven.fleet.pages import FLEET
-from proven_airflow import house_rules, identity, reaper_steps
+from proven_airflow import deadlines, house_rules, identity, reaper_steps
 from proven_airflow.notifiers.pager import Pager
 
 load.load()
@@ -31,6 +31,7 @@ with DAG(
     doc_md=__doc__,
     tags=["proven", "reaper"],
     on_failure_callback=FAILED,
+    deadline=deadlines.of_one_step(house_rules.REAPER_TIME_LIMIT),
     **house_rules.dag_arguments("proven"),
 ):
     reaper_steps.reap.override(execution_timeout=house_rules.REAPER_TIME_LIMIT, on_failure_callback=FAILED)()

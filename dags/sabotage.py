@@ -20,7 +20,7 @@ from airflow.sdk import DAG, Param
 
 from include.proven.fleet import load
 from include.proven.sabotage.all_ways import WAYS
-from proven_airflow import house_rules, identity, sabotage_steps
+from proven_airflow import deadlines, house_rules, identity, sabotage_steps
 
 FLEET = load.load()
 
@@ -30,6 +30,7 @@ with DAG(
     doc_md=__doc__,
     tags=["proven", "drill"],
     on_failure_callback=sabotage_steps.FAILED,
+    deadline=deadlines.of_one_step(sabotage_steps.time_limit(FLEET)),
     params={
         "database": Param(
             sabotage_steps.ANY_DATABASE,

@@ -19,6 +19,7 @@ from include.proven import copies
 from include.proven.fleet import schedule
 from include.proven.fleet.databases import Database
 from include.proven.fleet.model import Fleet
+from include.proven.fleet.pages import FLEET
 from include.proven.installation import Installation
 from include.proven.pages import delivery
 from include.proven.pages.ledger import StoreLedger
@@ -44,11 +45,24 @@ def of_drill(fleet: Fleet, name: str, database: Database) -> DeadlineAlert:
 
     So may waiting for room in the sandbox, within that; where drills wait for longer than they would take, it is too small.
     """
-    return alert(name, (fleet.spread or NOTHING) + 3 * database.drill_time_limit + 4 * house_rules.STEP_TIME_LIMIT)
+    return alert(name, (fleet.spread or NOTHING) + _drill_takes(database.drill_time_limit))
+
+
+def of_fire_drill(fleet: Fleet) -> DeadlineAlert:
+    """Return the deadline of fire drills, of whichever database."""
+    return alert(FLEET, _drill_takes(max(database.drill_time_limit for database in fleet.databases.values())))
+
+
+def of_one_step(limit: datetime.timedelta) -> DeadlineAlert:
+    """Return the deadline of runs that are one task, which may take that long."""
+    return alert(FLEET, limit + house_rules.STEP_TIME_LIMIT)
 
 
 def alert(database: str, limit: datetime.timedelta) -> DeadlineAlert:
-    """Return the deadline of runs that are about a database, counted from the moment at which they are queued."""
+    """Return the deadline of runs that are about a database, counted from the moment at which they are queued.
+
+    With `FLEET` they are about the one that their form names, if it names any.
+    """
     callback = AsyncCallback(page_stuck, kwargs={"database": database, "seconds": limit.total_seconds()})
     return DeadlineAlert(reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=limit, callback=callback, name="run-stuck")
 
@@ -61,7 +75,7 @@ async def page_stuck(context: dict[str, Any], database: str, seconds: float) -> 
     run = context["dag_run"]
     if run["state"] in GOES_ON:
         # in a thread, for it asks stores and receivers, and all other deferred tasks wait in this one
-        await asyncio.to_thread(_page, database, run["dag_id"], run["dag_run_id"], seconds)
+        await asyncio.to_thread(_page, database, run, seconds)
 
 
 def look(installation: Installation, now: datetime.datetime) -> Iterator[Finding]:
@@ -76,9 +90,16 @@ def look(installation: Installation, now: datetime.datetime) -> Iterator[Finding
 CONCERN = Concern(name="runs that take too long", kinds=(KIND,), look=look, needs="airflow")
 
 
-def _page(database: str, dag: str, run: str, seconds: float) -> None:
+def _drill_takes(limit: datetime.timedelta) -> datetime.timedelta:
+    return 3 * limit + 4 * house_rules.STEP_TIME_LIMIT
+
+
+def _page(database: str, stuck: dict[str, Any], seconds: float) -> None:
     installation = open_installation()
-    base = addresses.base_url()
+    dag, run, base = stuck["dag_id"], stuck["dag_run_id"], addresses.base_url()
+    asked = (stuck.get("conf") or {}).get("database")
+    if database == FLEET and asked in installation.fleet.databases:
+        database = asked
     page = compose(
         installation.fleet,
         KIND,

@@ -10,6 +10,7 @@ import pytest
 
 from include.proven import connections
 from include.proven.demo.keys import DemoKeys
+from include.proven.fleet.pages import FLEET
 from proven_airflow import deadlines
 from tests.pages.ledgers import Desk
 from tests.servers.pager import ROUTING_KEY, Pager, running_pager
@@ -26,10 +27,10 @@ def oncall(tmp_path: pathlib.Path, gpg_home: DemoKeys, monkeypatch: pytest.Monke
     connections.use_resolver(None)
 
 
-def miss(state: str) -> None:
+def miss(state: str, dag: str = "backup__shop", database: str = "shop", conf: dict[str, str] | None = None) -> None:
     """Call the callback as the triggerer does."""
-    run = {"dag_id": "backup__shop", "dag_run_id": "scheduled__2026-11-21T02:00:00+00:00", "state": state}
-    asyncio.run(deadlines.page_stuck({"dag_run": run}, database="shop", seconds=12600.0))
+    run = {"dag_id": dag, "dag_run_id": "scheduled__2026-11-21T02:00:00+00:00", "state": state, "conf": conf}
+    asyncio.run(deadlines.page_stuck({"dag_run": run}, database=database, seconds=12600.0))
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
@@ -47,3 +48,19 @@ def test_a_run_that_goes_on_is_paged_once(oncall: Pager, state: str) -> None:
 def test_a_run_that_has_ended_has_told_what_there_was_to_tell(oncall: Pager, state: str) -> None:
     miss(state)
     assert oncall.incidents == []
+
+
+@pytest.mark.parametrize(
+    ("dag", "conf", "about"),
+    [
+        ("fire_drill", {"database": "shop"}, "shop"),
+        ("sabotage", {"database": "any of the fleet"}, FLEET),
+        ("reaper", None, FLEET),
+    ],
+)
+def test_a_run_whose_form_names_a_database_is_about_that(
+    oncall: Pager, dag: str, conf: dict[str, str] | None, about: str
+) -> None:
+    miss("running", dag, FLEET, conf)
+    (incident,) = oncall.incidents
+    assert incident.dedup_key == f"proven/{about}/run-stuck/{dag}"
