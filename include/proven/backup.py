@@ -10,10 +10,10 @@ import contextlib
 import dataclasses
 import datetime
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import include.proven
-from include.proven import agent_client, audit, errors, ids, progress
+from include.proven import agent_client, audit, chains, errors, ids, progress
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
 from include.proven.errors import ProvenError
@@ -175,9 +175,27 @@ def discard_from(catalog: Catalog, database: str, recovery_point: str) -> int:
     return catalog.discard(database, recovery_point)
 
 
-def new_id(run: str | None = None) -> str:
-    """Return an id for a new full backup, and of the run that asks, if it has a name (`ids.belongs_to`)."""
-    return ids.new_recovery_point("full", run=run)
+def new_id(run: str | None = None, *, kind: str = "full") -> str:
+    """Return an id for a new backup, and of the run that asks, if it has a name (`ids.belongs_to`)."""
+    return ids.new_recovery_point(kind, run=run)
+
+
+def choose_kind(installation: Installation, database: str) -> str:
+    """Return what a scheduled backup of a database is to be: `full`, or a link of the chain that there is.
+
+    A store that gives no answer raises no error here: then it is a full one, which needs none of the others.
+    """
+    plan = installation.database(database).incremental
+    if plan is None:
+        return "full"
+    try:
+        catalogs = _catalogs(installation, database, installation.database(database).stores)
+        full = chains.find_base(catalogs, database, "differential")
+    except ProvenError:
+        return "full"
+    if full is None or datetime.datetime.now(datetime.UTC) - full.started_at >= plan.full_every:
+        return "full"
+    return "incremental" if plan.since == "last" else "differential"
 
 
 def _job(installation: Installation, database: str, recovery_point: str, stores: Sequence[str]) -> protocol.BackupJob:
@@ -186,7 +204,17 @@ def _job(installation: Installation, database: str, recovery_point: str, stores:
     if config.method == "logical":
         return job
     tools = installation.as_job_tools(installation.physical(config.engine).backup)
-    return protocol.PhysicalJob(**{**job, "job": "physical", "tools": tools, "since": 0})
+    base = chains.find_base(_catalogs(installation, database, stores), database, ids.kind_of(recovery_point))
+    on = {
+        "since": base.pages.to_lsn if base and base.pages else 0,
+        "base": base.recovery_point if base else "",
+        "base_server": base.server.identity if base else "",
+    }
+    return cast(protocol.PhysicalJob, {**job, "job": "physical", "tools": tools, **on})
+
+
+def _catalogs(installation: Installation, database: str, stores: Sequence[str]) -> list[Catalog]:
+    return [installation.catalog(database, store) for store in stores]
 
 
 def _logical_job(installation: Installation, database: str, recovery_point: str, stores: Sequence[str]) -> protocol.BackupJob:
@@ -244,7 +272,9 @@ def _manifest(
             "recovery_point": recovery_point,
             "database": database,
             "engine": installation.database(database).engine,
+            "kind": ids.kind_of(recovery_point),
             "method": installation.database(database).method,
+            "base": result.get("base", ""),
             "pages": result.get("pages"),
             "proven_version": include.proven.__version__,
             "started_at": started_at,

@@ -6,8 +6,11 @@ with a chain is said before anything is fetched, and named by its link.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from include.proven import ids
 from include.proven.catalog import Catalog
-from include.proven.errors import IntegrityError, ProvenError
+from include.proven.errors import ConfigError, IntegrityError, ProvenError
 from include.proven.manifest import Manifest
 
 
@@ -24,6 +27,29 @@ def chain_of(catalog: Catalog, manifest: Manifest) -> list[Manifest]:
     if chain[0].kind != "full":
         raise _broken(chain, f"{chain[0].recovery_point} is {chain[0].kind} and names no base")
     return chain
+
+
+def find_base(catalogs: Sequence[Catalog], database: str, kind: str) -> Manifest | None:
+    """Return the recovery point that a new one of that kind is to stand on: the newest of which every one of the stores has the
+    whole chain, for a differential one the newest full. None for a full one.
+
+    Raise ConfigError if there is none.
+    """
+    if kind == "full":
+        return None
+    points = set.intersection(*[set(catalog.recovery_points(database)) for catalog in catalogs])
+    for point in sorted(points, reverse=True):
+        if kind == "differential" and ids.kind_of(point) != "full":
+            continue
+        manifest = catalogs[0].manifest(database, point)
+        if manifest.method != "physical" or manifest.pages is None:
+            continue
+        if points >= {link.recovery_point for link in chain_of(catalogs[0], manifest)}:
+            return manifest
+    raise ConfigError(
+        f"there is no recovery point of {database} that a backup of kind {kind} could stand on",
+        hint="Take a full one first (--kind full): it must stand in every store that the new one goes to.",
+    )
 
 
 def reachable(catalog: Catalog, database: str, broken: str) -> str:

@@ -22,6 +22,11 @@ def new_recovery_point(kind: str = "full", *, now: datetime.datetime | None = No
     return f"{_stamp(now)}-{kind}-{_tail(run)}"
 
 
+def kind_of(recovery_point: str) -> str:
+    """Return the kind that stands in the id of a recovery point: `full`, `incremental`, `differential`."""
+    return recovery_point.split("-")[1]
+
+
 def new_drill(*, now: datetime.datetime | None = None, run: str | None = None) -> str:
     """Return a drill id such as `20261121T043600Z-drill-1c9e22ab`.
 

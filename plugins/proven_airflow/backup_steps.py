@@ -28,7 +28,8 @@ def choose_id() -> str:
     """Choose the recovery point's id, so that the teardown knows what to remove even if the backup is killed."""
     context = get_current_context()
     turns.wait_for_turn(load.load(), context)
-    return backup.new_id(identity.run_name(context))
+    kind = backup.choose_kind(open_installation(), identity.database_of(context))
+    return backup.new_id(identity.run_name(context), kind=kind)
 
 
 @task

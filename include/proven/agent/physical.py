@@ -9,7 +9,20 @@ import re
 import subprocess
 from typing import Any
 
-from . import accounts, changes, client, dumping, explain, fingerprint, loose_tables, position, processes, questions, server
+from . import (
+    accounts,
+    canary,
+    changes,
+    client,
+    dumping,
+    explain,
+    fingerprint,
+    loose_tables,
+    position,
+    processes,
+    questions,
+    server,
+)
 from .backup import Backup
 from .context import Context
 from .errors import AgentError
@@ -49,6 +62,31 @@ class PhysicalBackup(Backup):
         self._folder = context.private_directory()
         self._seen_accounts: list[client.Row] = []
 
+    def _prepare(self, reader: client.Session) -> None:
+        """Look at the server as every backup does, and whether it is the base's."""
+        super()._prepare(reader)
+        self._result["base"] = self._job["base"]
+        if self._job["base"]:
+            self._require_base(reader)
+
+    def _require_base(self, reader: client.Session) -> None:
+        """Raise AgentError (source) if pages of this server can't be brought into the base's."""
+        found = self._result["server"]
+        base, hint = self._job["base"], "Take a full backup (--kind full): a chain is of one server."
+        if found["identity"] != self._job["base_server"]:
+            what = f"the server is {found['identity']}, and the base {base} is of {self._job['base_server']}"
+            raise AgentError("source", what, hint=hint)
+        written = int(reader.query("SHOW GLOBAL STATUS LIKE 'Innodb_lsn_current'")[0][1] or 0)
+        if written < self._job["since"]:
+            what = (
+                f"the server has written up to log sequence number {written}, and the base {base} ends at {self._job['since']}"
+            )
+            raise AgentError("source", what, detail="it was made anew or restored since", hint=hint)
+        rows = (canary.read(reader) or {"rows": []})["rows"] if self._job["canary"] else [[base]]
+        if base not in [row[0] for row in rows] and len(rows) < canary.KEEP:
+            what = f"the server does not know of the base {base}: its canary has no such row"
+            raise AgentError("source", what, detail="it was made anew or restored since", hint=hint)
+
     def _send(self, reader: client.Session) -> list[dict[str, Any]]:
         """Copy the data directory and look at the server, both of one moment. Add what is known of it to the result."""
         self._require_data_directory(reader)
@@ -81,7 +119,10 @@ class PhysicalBackup(Backup):
         shared.require_position()
         self._require_unchanged()
         self._result |= {"snapshot_at": shared.at, "lock": shared.describe(), "position": shared.position}
-        self._result["pages"] = read_checkpoints(self._folder)
+        self._result["pages"] = pages = read_checkpoints(self._folder)
+        if pages["from_lsn"] != self._job["since"]:
+            what = f"the backup tool began at {pages['from_lsn']}, not at the base's {self._job['since']}"
+            raise AgentError("tool", what, hint="Take a full backup (--kind full).")
         return [outgoing.describe("")]
 
     def _start_tool(self, hearing: Hearing) -> Process:

@@ -43,7 +43,7 @@ SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ: not every Python that we promise has it in
 
 Stream = Union[int, IO[bytes], None]
 Hear = Optional[Callable[[bytes], None]]
-"""Is told what a tool says on its standard error when it says it, in a thread of its own; at its end, nothing. It never raises."""
+"""Is told what a tool says on its standard error when it says it, in a thread of its own; then, nothing. It never raises."""
 
 
 class CommandLog:

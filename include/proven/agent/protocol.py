@@ -136,6 +136,10 @@ class PhysicalJob(BackupJob):
 
     since: int
     """Log sequence number: pages that the base has from before it are left out; 0: none."""
+    base: str
+    """The base's id, which the result repeats; empty: it needs none."""
+    base_server: str
+    """The base's server's identity: no other one can have a link of its chain."""
 
 
 class LogPlace(TypedDict):

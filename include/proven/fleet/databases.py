@@ -32,6 +32,16 @@ class Binlogs(Model):
     """So much of the log may wait on the disk of the host that reads it, while stores are slow or down."""
 
 
+class Incremental(Model):
+    """When a physical backup holds only what was changed."""
+
+    full_every: Duration
+    """A scheduled backup is a full one when the last full one is older than this; in between it is a link of its chain."""
+    since: Literal["last", "full"] = "last"
+    """`last`: what was changed since the last backup (incremental): small, and restored link by link. `full`: since the last
+    full one (differential): larger each time, and restored by two."""
+
+
 class Database(Model):
     """One protected MySQL or MariaDB server (or some of its schemas)."""
 
@@ -44,6 +54,8 @@ class Database(Model):
     method: Literal["logical", "physical"] = "logical"
     """`logical`: SQL, which any server of the series loads. `physical`: the server's own files, of all its schemas, which are
     restored much faster; the backup must run where they can be read (`host`)."""
+    incremental: Incremental | None = None
+    """Of the method `physical`: not every backup is a full one. Unset: each is."""
     schedule: Text | None
     """Cron expression or preset (`@daily`); null: backups are taken by hand only."""
     objectives: Objectives

@@ -46,6 +46,8 @@ def _find_checks(_fleet: dict[str, Any], database: dict[str, Any], folder: pathl
 
 def _find_method(_fleet: dict[str, Any], database: dict[str, Any], _folder: pathlib.Path) -> Iterator[Finding]:
     if database.get("method") != "physical":
+        if database.get("incremental"):
+            yield ("incremental",), "goes with the method `physical` only", "Add `method: physical`, or remove it."
         return
     if database.get("engine") == "mysql":
         yield ("method",), "is not there for mysql yet", "Leave it `logical`."

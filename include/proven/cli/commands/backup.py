@@ -10,24 +10,30 @@ import argparse
 
 from include.proven import audit, backup, installation
 from include.proven.cli import display
+from include.proven.errors import ConfigError
 from include.proven.reports import terminal
 
 NAME = "backup"
 COPY_MISSING = 3
+KINDS = ("full", "incremental", "differential")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("database")
+    parser.add_argument("--kind", choices=KINDS, help="of a physical backup; by default what the fleet's `incremental` says")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Take the backup, print what it holds and where it stands; return 3 if a store has no copy."""
     opened = installation.open_installation()
-    opened.database(arguments.database)
+    if arguments.kind not in (None, "full") and opened.database(arguments.database).method != "physical":
+        hint = "Set `method: physical` for the database: SQL knows of no pages that were changed."
+        raise ConfigError(f"a logical backup is always full, not {arguments.kind}", hint=hint)
+    kind = arguments.kind or backup.choose_kind(opened, arguments.database)
     with display.stages() as shown:
         taken = backup.take_backup(
-            opened, arguments.database, backup.new_id(), triggered_by=audit.operator(), on_progress=shown.show
+            opened, arguments.database, backup.new_id(kind=kind), triggered_by=audit.operator(), on_progress=shown.show
         )
     stores = [name for name in opened.database(arguments.database).stores if name not in taken.failed]
     if arguments.json:
