@@ -11,6 +11,9 @@ STEP_TIME_LIMIT = datetime.timedelta(minutes=15)
 REAPER_TIME_LIMIT = datetime.timedelta(hours=1)
 """Every store is listed, and every cloud waits for what it destroys to be gone."""
 
+RETENTION_TIME_LIMIT = datetime.timedelta(hours=2)
+"""All manifests and verdicts of a database are read, and what goes is deleted object by object."""
+
 COPY_RETRIES: dict[str, Any] = {"retries": 3, "retry_exponential_backoff": 2.0}
 """A store that was down gets time to come back: 5 to 10 minutes, then 10 to 20, then 20 to 40.
 

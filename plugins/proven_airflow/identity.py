@@ -37,6 +37,11 @@ def drill_dag(database: str) -> str:
     return f"drill__{database}"
 
 
+def retention_dag(database: str) -> str:
+    """Return the id of the DAG that removes what retention does not keep of a database."""
+    return f"retention__{database}"
+
+
 def wanted(fleet: model.Fleet, process: str) -> Iterator[tuple[str, Database]]:
     """Yield, sorted by name, the databases whose `<process>__<database>` must be built now.
 

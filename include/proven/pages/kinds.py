@@ -158,6 +158,13 @@ KINDS: dict[str, Kind] = {
             command="./proven list {database}",
         ),
         Kind(
+            name="retention-failed",
+            severity="warning",
+            title="recovery points could not be pruned",
+            risk="Nothing that was to be kept is lost; but the store fills up, and a full one takes no backup any more.",
+            command="./proven prune {database}",
+        ),
+        Kind(
             name="rto-missed",
             severity="error",
             title="a restore takes longer than promised",

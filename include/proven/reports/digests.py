@@ -87,12 +87,13 @@ class DatabaseNews:
 
     @property
     def done(self) -> str:
-        """What was done in the period: `7 backups, the newest 1.3 GB; 7 drills: 6 proven, 1 unproven`."""
+        """What was done: `7 backups, the newest 1.3 GB; 7 drills: 6 proven, 1 unproven; removed 5, freed 6 MB`."""
         backups = facts.count(self.line.recovery_points, "backup")
         size = f", the newest {format_bytes(self.line.newest_stored_bytes)}" if self.line.newest_stored_bytes else ""
         drills = facts.count(len(self.line.drills), "drill")
         ended = ", ".join(f"{number} {outcome}" for outcome, number in self.line.outcomes.items() if number)
-        return f"{backups}{size}; {drills}{f': {ended}' if ended else ''}"
+        removed = f"; removed {self.line.removed}, freed {format_bytes(self.line.freed_bytes)}" if self.line.removed else ""
+        return f"{backups}{size}; {drills}{f': {ended}' if ended else ''}{removed}"
 
 
 @dataclasses.dataclass(frozen=True)

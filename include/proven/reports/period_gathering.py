@@ -11,6 +11,7 @@ import include.proven
 from include.proven import copies, ids
 from include.proven.catalog import Catalog
 from include.proven.catalog.drills import DrillEntry
+from include.proven.catalog.removals import Removal
 from include.proven.errors import IntegrityError, ProvenError
 from include.proven.installation import Installation
 from include.proven.manifest import Manifest
@@ -30,6 +31,8 @@ class _Held:
     entries: list[DrillEntry]
     lines: list[DrillLine] = dataclasses.field(default_factory=list)
     """Of the period, and older ones as far as they may have proven newer data."""
+    removals: list[Removal] = dataclasses.field(default_factory=list)
+    """Of the period."""
     problems: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -75,6 +78,8 @@ def _draw_database(installation: Installation, name: str, since: datetime.dateti
         newest_stored_bytes=sum(artifact.bytes for artifact in manifest.artifacts) if manifest else None,
         newest_plain_bytes=sum(artifact.plain_bytes for artifact in manifest.artifacts) if manifest else None,
         newest_backup_seconds=(manifest.finished_at - manifest.started_at).total_seconds() if manifest else None,
+        removed=len({one.recovery_point for store in held.values() for removal in store.removals for one in removal.points}),
+        freed_bytes=sum(removal.freed for store in held.values() for removal in store.removals),
         held_by=holders,
         points_held={store: len(one.points) for store, one in held.items()},
         newest=lines[0] if lines else None,
@@ -87,6 +92,10 @@ def _draw_database(installation: Installation, name: str, since: datetime.dateti
 
 def _read(catalog: Catalog, database: str, since: datetime.datetime) -> _Held:
     held = _Held(catalog.recovery_points(database), catalog.drills(database))
+    try:
+        held.removals = [removal for removal in catalog.removals(database, since) if removal.outcome != "begun"]
+    except IntegrityError as error:
+        held.problems.append(f"Store {catalog.store.name}: {error.what}.")
     proven = ""
     for entry in reversed(held.entries):
         is_old = ids.started_at(entry.drill) < since

@@ -52,6 +52,10 @@ class DatabaseLine(Record):
     """What it took."""
     held_by: list[str]
     """Stores that hold the newest."""
+    removed: int = 0
+    """Recovery points that retention has removed in the period, from any store."""
+    freed_bytes: int = 0
+    """What that has given back, in all stores together."""
     points_held: dict[str, int] = {}
     """Store → how many recovery points it holds, of the period and before. Stores that gave no answer are not here."""
     newest: DrillLine | None

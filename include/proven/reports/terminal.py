@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from include.proven.catalog.removals import Removal
 from include.proven.catalog.restores import Restore
 from include.proven.manifest import Manifest, Stage
 from include.proven.progress import format_bytes, format_seconds
@@ -90,6 +91,20 @@ def print_restores(console: Console, restores: Sequence[Restore]) -> None:
         ended = one.outcome if one.outcome != "begun" else "not known: it runs, or was killed"
         said = f"{ended}: {one.reason}" if one.reason else ended
         table.add_row(facts.moment(one.started_at), one.recovery_point, Text(one.target), Text(one.triggered_by), Text(said))
+    console.print(table)
+
+
+def print_removals(console: Console, removals: Sequence[Removal]) -> None:
+    """Print what retention has removed from which store, when, on whose word."""
+    table = Table("began", "store", "removed", "freed", "by", "ended", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"
+    for one in removals:
+        what = "\n".join([*(f"{point.recovery_point}, {point.proof}" for point in one.points), *(log.file for log in one.logs)])
+        ended = one.outcome if one.outcome != "begun" else "not known: this was to go when it began"
+        said = f"{ended}: {one.reason}" if one.reason else ended
+        freed = format_bytes(one.freed)
+        table.add_row(facts.moment(one.started_at), one.store, Text(what), freed, Text(one.triggered_by), Text(said))
     console.print(table)
 
 

@@ -1,7 +1,7 @@
 """Show one recovery point: what is in it, which stores hold it, what its drills have seen; or one drill, by its id.
 
 --commands shows the audit trail in its place: every command that agents ran, when, on which host, how it ended, who had asked.
---restores shows who has restored recovery points of the database, when and where to.
+--restores shows who has restored recovery points of the database, when and where to; --removals what retention has removed.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--commands", action="store_true", help="show every command that was run for it")
     instead.add_argument("--restores", action="store_true", help="show who has restored it, or any, and where to")
+    instead.add_argument("--removals", action="store_true", help="show what retention has removed, and on whose word")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     opened.database(arguments.database)
     if arguments.restores:
         return _show_restores(opened, arguments)
+    if arguments.removals:
+        return _show_removals(opened, arguments)
     drill = arguments.recovery_point if ids.DRILL.fullmatch(arguments.recovery_point) else ""
     found = picking.survey(opened, arguments.database, arguments.store)
     point = found.pick(_drilled(opened, arguments, drill) if drill else arguments.recovery_point)
@@ -74,6 +77,17 @@ def _print_commands(manifest: Manifest | None, verdicts: Sequence[Verdict]) -> N
 
 def _print_head(what: str, asked_by: str) -> None:
     display.results.print(f"{what}, asked by {asked_by or 'somebody who was not recorded'}", markup=False, highlight=False)
+
+
+def _show_removals(opened: Installation, arguments: argparse.Namespace) -> int:
+    answers = copies.ask(opened, arguments.database, lambda one: one.removals(arguments.database), arguments.store).require()
+    picking.warn_of_silence(answers.silent)
+    removals = sorted((one for found in answers.given.values() for one in found), key=lambda one: one.started_at)
+    if arguments.json:
+        display.print_json([one.model_dump(mode="json") for one in removals])
+    else:
+        terminal.print_removals(display.results, removals)
+    return 0
 
 
 def _show_restores(opened: Installation, arguments: argparse.Namespace) -> int:
