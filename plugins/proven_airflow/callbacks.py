@@ -80,6 +80,7 @@ class SandboxPager(Pager):
             super().notify(context)
 
 
+BINLOGS_STOPPED = Pager(kind="binlogs-stopped")
 BACKUP_FAILED = BackupPager(kind="backup-failed")
 COPY_MISSING = CopyPager(kind="copy-missing")
 DRILL_FAILED = DrillPager(kind="drill-unproven")

@@ -53,6 +53,11 @@ def of_fire_drill(fleet: Fleet) -> DeadlineAlert:
     return alert(FLEET, _drill_takes(max(database.drill_time_limit for database in fleet.databases.values())))
 
 
+def of_stream(name: str) -> DeadlineAlert:
+    """Return the deadline of the runs that ship a database's binary log."""
+    return alert(name, 2 * house_rules.STREAM_EVERY + house_rules.STEP_TIME_LIMIT)
+
+
 def of_one_step(limit: datetime.timedelta) -> DeadlineAlert:
     """Return the deadline of runs that are one task, which may take that long."""
     return alert(FLEET, limit + house_rules.STEP_TIME_LIMIT)

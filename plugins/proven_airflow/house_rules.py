@@ -24,6 +24,14 @@ COPY_RETRIES_TAKE = datetime.timedelta(minutes=70)
 """All of those waits, at the most."""
 
 
+STREAM_EVERY = datetime.timedelta(minutes=10)
+"""A stream of a binary log ends so often, when the next one is due: who looks at its log sees an end, and a new worker may
+take over."""
+
+STREAM_SCHEDULE = "*/10 * * * *"
+"""The same, for Airflow."""
+
+
 def dag_arguments(owner: str) -> dict[str, Any]:
     """Return the arguments that all DAGs share.
 

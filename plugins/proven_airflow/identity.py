@@ -32,6 +32,11 @@ def backup_dag(database: str) -> str:
     return f"backup__{database}"
 
 
+def binlogs_dag(database: str) -> str:
+    """Return the id of the DAG that ships a database's binary log."""
+    return f"binlogs__{database}"
+
+
 def drill_dag(database: str) -> str:
     """Return the id of the DAG that drills each new recovery point of a database."""
     return f"drill__{database}"

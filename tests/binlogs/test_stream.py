@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime
 
-import pytest
-
+from include.proven import backup
 from include.proven.binlogs import streaming
 from include.proven.catalog.binlogs import Segment
 from include.proven.installation import Installation
 from tests.binlogs import streams
-from tests.servers.databases import DatabaseServer, run_source
-from tests.servers.fleets import MakeFleet
-
-TABLE = "CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, note LONGTEXT)"
-
-
-@pytest.fixture(scope="module", params=["mariadb", "mysql"])
-def logging(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
-    """Both flavours with a binary log."""
-    path = request.getfixturevalue(f"{request.param}_path")
-    for source in run_source(request.param, path, options=streams.OPTIONS[request.param]):
-        streams.let_stream(source)
-        yield source
-
-
-@pytest.fixture
-def shop(logging: DatabaseServer, make_fleet: MakeFleet, monkeypatch: pytest.MonkeyPatch) -> Installation:
-    """Give a fleet whose database `shop` has an empty table `orders`, in a log of its own."""
-    logging.drop_schemas()
-    logging.sql("FLUSH BINARY LOGS")
-    logging.sql(f"CREATE DATABASE shop; USE shop; {TABLE}")
-    return make_fleet(logging, schemas=["shop"], binlogs={"lag": "1s", "piece": "100 KB"}).open(monkeypatch)
+from tests.servers.databases import DatabaseServer
+from tests.servers.fleets import FleetFiles
 
 
 def test_the_pieces_are_the_servers_own_files(shop: Installation, logging: DatabaseServer) -> None:
@@ -45,5 +24,47 @@ def test_the_pieces_are_the_servers_own_files(shop: Installation, logging: Datab
     assert not done.failed
     found = streams.put_together(shop, logging)
     assert found[first] == streams.log_bytes(logging, first)
+    assert b"in the next file" in found[streams.logs(logging)[-1]]
     assert len([piece for piece in seen if piece.file == first]) > 3, "100 KB make a piece"
-    assert [piece.rotated for piece in seen if piece.file == first][-1]
+    assert [(piece.rotated, piece.next_file) for piece in seen if piece.file == first][-1] == (True, streams.logs(logging)[-1])
+
+
+def test_an_idle_server_is_known_to_be_idle(shop: Installation, logging: DatabaseServer) -> None:
+    seen: list[Segment] = []
+    streaming.stream(shop, "shop", seconds=2.5, on_piece=seen.append)
+    (now,) = logging.sql("SELECT UTC_TIMESTAMP(6)")[0]
+    assert len(seen) >= 2, "each interval has something to ship"
+    assert [piece.complete_to for piece in seen] == sorted(piece.complete_to for piece in seen)
+    behind = datetime.datetime.fromisoformat(now).replace(tzinfo=datetime.UTC) - seen[-1].complete_to
+    assert datetime.timedelta() <= behind < datetime.timedelta(minutes=1), "the last of it was marked as the stream ended"
+    assert logging.sql("SELECT COUNT(*) > 1 FROM proven_canary.ticks") == [["1"]]
+
+
+def test_a_stream_begins_at_the_newest_recovery_points_file(shop: Installation, logging: DatabaseServer) -> None:
+    manifest = backup.take_backup(shop, "shop", backup.new_id()).manifest
+    logging.sql("INSERT INTO shop.orders (note) VALUES ('after the backup'); FLUSH BINARY LOGS")
+    streaming.stream(shop, "shop", seconds=0.1)
+    assert manifest.position
+    names = streams.names(shop.catalog("shop"), logging)
+    assert (names[0].file, names[0].start) == (manifest.position.file, 0)
+    assert b"after the backup" in streams.put_together(shop, logging)[manifest.position.file]
+
+
+def test_what_was_logged_before_a_file_stands_in_its_first_piece(shop: Installation, logging: DatabaseServer) -> None:
+    logging.sql("INSERT INTO shop.orders (note) VALUES ('one more transaction')")
+    asked = "@@GLOBAL.gtid_binlog_pos" if logging.flavour == "mariadb" else "REPLACE(@@GLOBAL.gtid_executed, '\\n', '')"
+    logging.sql("SET GLOBAL gtid_strict_mode = ON" if logging.flavour == "mariadb" else "DO 0")
+    said = logging.sql(f"SELECT {asked}")[0][0].replace("\\n", "").replace(" ", "")
+    logging.sql("FLUSH BINARY LOGS")
+    streaming.stream(shop, "shop", seconds=0.1)
+    pieces = streams.segments(shop.catalog("shop"), logging)
+    assert [piece.gtid_before for piece in pieces[:2]] == [said, ""]
+
+
+def test_the_command_shows_each_piece(files: FleetFiles, shop: Installation, logging: DatabaseServer) -> None:
+    done = files.run("stream", "shop", "--for", "1s")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+        name.file for name in streams.names(shop.catalog("shop"), logging)
+    ]
+    assert "complete to" in done.stdout

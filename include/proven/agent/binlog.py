@@ -26,6 +26,8 @@ from .protocol import BinlogJob
 POLL = 0.1
 PATIENCE = 60.0
 """Seconds in which something of what the server has written must arrive."""
+LOCK_SECONDS = 10.0
+"""Within these the session of a stream that was killed just now is gone."""
 NOW = "SELECT DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%f+00:00')"
 
 
@@ -61,6 +63,7 @@ class Stream:
         asker = Asker(job["tools"], job["source"], context.commands)
         self._server = server.describe(session)
         binlog_place.require_server(self._server, job["server"])
+        binlog_place.be_the_only_one(session, job["lock"], min(job["lag"], LOCK_SECONDS))
         server.steady(session, self._server["flavour"])
         self._positions = position.Reader(asker, self._server)
         place, self._skipped = binlog_place.choose(asker, session, job["places"])

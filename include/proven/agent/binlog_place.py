@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import names
 from .asking import Asker
 from .binlog_reader import purged
 from .client import Session
@@ -21,6 +22,17 @@ def require_server(described: dict[str, Any], identity: str) -> None:
             f"the database is on another server now: {described['identity']} on host {described['hostname']}",
             detail=f"its newest recovery point and its binary logs are of {identity}",
             hint="After a failover, take a backup: the stream follows the new server from there on. Or correct the connection.",
+        )
+
+
+def be_the_only_one(session: Session, name: str, seconds: float) -> None:
+    """Take a lock that lasts as long as the session. Raise AgentError (source) if another one holds it for so long."""
+    if session.query(f"SELECT GET_LOCK({names.literals([name])}, {seconds:.0f})") != [("1",)]:
+        raise AgentError(
+            "source",
+            "another stream of this database runs",
+            detail=f"it holds the lock {name} at the source",
+            hint="One is enough: nothing is lost. If there should be none, find its session (SHOW PROCESSLIST) and end it.",
         )
 
 

@@ -163,6 +163,8 @@ class BinlogJob(TypedDict):
     job: str
     source: Endpoint
     tools: Tools
+    lock: str
+    """Name of a lock at the source that one stream holds: a second one of the same name is refused."""
     server: str
     """Identity that the source must have; empty: any."""
     places: list[LogPlace]

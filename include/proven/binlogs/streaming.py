@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import hashlib
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from include.proven import agent_client, copies, progress
 from include.proven.agent import protocol
+from include.proven.binlogs import catching_up
 from include.proven.binlogs.shipping import Shipping
 from include.proven.catalog import Catalog
 from include.proven.catalog.binlogs import Segment, SegmentName, number_of
@@ -22,6 +25,8 @@ from include.proven.fleet.databases import Binlogs
 from include.proven.installation import Installation
 from include.proven.manifest import Manifest
 
+PAUSE = 5.0
+"""Seconds before a stream that has ended is begun again."""
 OnPiece = Callable[[Segment], None]
 
 
@@ -77,7 +82,10 @@ def stream(
             on_piece(piece)
         return shipping.failed
 
-    job = _job(installation, database, find_beginning(installation, database), list(shipping.catalogs), seconds)
+    beginning = find_beginning(installation, database)
+    if beginning.places:
+        catching_up.catch_up(installation, shipping, beginning.server, beginning.places[-1]["file"])
+    job = _job(installation, database, beginning, [name for name in shipping.catalogs if name not in shipping.failed], seconds)
     try:
         with contextlib.closing(installation.host_of(database)) as host:
             shipping.place = agent_client.place(host)
@@ -85,6 +93,38 @@ def stream(
     finally:
         shipping.let_go()
     return streamed
+
+
+def persist(
+    installation: Installation,
+    database: str,
+    *,
+    seconds: float,
+    on_piece: OnPiece | None = None,
+    on_error: Callable[[ProvenError], None] | None = None,
+) -> Streamed:
+    """Do `stream`, and again after an error, until the time is up or nothing has been shipped for three times the lag.
+
+    A server that restarts, or a line that is cut, is no failure yet. Raise the ProvenError that it was in the end.
+    """
+    options = installation.database(database).binlogs or Binlogs()
+    until, moved = time.monotonic() + seconds, time.monotonic()
+
+    def note(piece: Segment) -> None:
+        nonlocal moved
+        moved = time.monotonic()
+        if on_piece:
+            on_piece(piece)
+
+    while True:
+        try:
+            return stream(installation, database, seconds=max(until - time.monotonic(), 1.0), on_piece=note)
+        except ProvenError as error:
+            if time.monotonic() > moved + 3 * options.lag.total_seconds():
+                raise
+            if on_error:
+                on_error(error)
+        time.sleep(PAUSE)
 
 
 def find_beginning(installation: Installation, database: str) -> Beginning:
@@ -154,6 +194,12 @@ def _behind(piece: Segment) -> protocol.LogPlace:
     return protocol.LogPlace(file=following, offset=0, created_at="")
 
 
+def _lock_name(installation: Installation, database: str) -> str:
+    """Return a name that no other installation uses on the same server, of at most 64 characters."""
+    whose = hashlib.sha256(installation.fleet.gnupg.signer.encode()).hexdigest()[:8]
+    return f"proven-{database}-{whose}"
+
+
 def _job(
     installation: Installation, database: str, beginning: Beginning, stores: list[str], seconds: float
 ) -> protocol.BinlogJob:
@@ -164,6 +210,7 @@ def _job(
         job="binlog",
         source=installation.source(database),
         tools=installation.tools(installation.engine(database)),
+        lock=_lock_name(installation, database),
         server=beginning.server,
         places=beginning.places,
         complete_to=beginning.complete_to,

@@ -6,6 +6,7 @@ Pieces of one file, put together in the order of their offsets, are that file as
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
 import urllib.parse
 from collections.abc import Sequence
@@ -85,14 +86,18 @@ class SegmentName(NamedTuple):
 class Binlogs(SignedRecords):
     """The pieces of binary logs of a store's databases."""
 
-    def segment_names(self, database: str, server: str = "") -> list[SegmentName]:
+    def segment_names(self, database: str, server: str = "", *, at_least: int = 0) -> list[SegmentName]:
         """Return the names of all pieces, or of those of one server, by server, number of the file and offset.
 
-        No signature is looked at.
+        With `at_least` only files of that number or a higher one are looked into. No signature is looked at.
         """
         folder = f"{database}/{FOLDER}/{quote(server)}" if server else f"{database}/{FOLDER}"
         try:
-            found = [name for stored in self.store.list_objects(folder) if (name := parse_name(stored.key))]
+            folders = [folder]
+            if server and at_least:
+                folders = [f"{folder}/{file}" for file in self.store.list_folders(folder) if number_of(file) >= at_least]
+            stored = itertools.chain.from_iterable(map(self.store.list_objects, folders))
+            found = [name for one in stored if (name := parse_name(one.key))]
         except errors.NothingStoredError:
             return []
         return sorted(found, key=lambda name: (name.server, name.number, name.start, name.end))
@@ -131,6 +136,10 @@ class Binlogs(SignedRecords):
     def publish_segment(self, segment: Segment) -> None:
         """Sign and write the record of a piece: from then on it exists. Raise StoreError if it exists already."""
         self._put(segment.name.path, segment, keep=True)
+
+    def copy_segment(self, name: SegmentName, other: Binlogs) -> None:
+        """Write another store's record of a piece, byte for byte: from then on it exists here too."""
+        self._write(name.path, *other._read(name.path), keep=True)
 
 
 def _parse_segment(name: SegmentName, content: bytes | errors.IntegrityError | None) -> Segment:

@@ -67,6 +67,13 @@ KINDS: dict[str, Kind] = {
             command="./proven report {database}",
         ),
         Kind(
+            name="binlogs-stopped",
+            severity="error",
+            title="the binary log is not shipped",
+            risk="What was committed since the last piece is lost if the source is, and no later second can be restored.",
+            command="./proven stream {database} --for 1m",
+        ),
+        Kind(
             name="clock-skewed",
             severity="warning",
             title="clocks disagree",

@@ -22,6 +22,7 @@ COMMANDS = {
     "pages": "pages",
     "acknowledge": "acknowledge",
     "backup": "backup",
+    "stream": "stream",
     "drill": "drill",
     "sabotage": "sabotage",
     "restore": "restore",
