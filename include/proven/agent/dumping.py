@@ -16,6 +16,8 @@ MARIADB_VERSION = re.compile(r"(?:Distrib |from |server )(\d+)\.(\d+)\.\d+-Maria
 MYSQL_VERSION = re.compile(r"Ver (\d+)\.(\d+)\.\d+")
 SERVER_VERSION = re.compile(r"(?:5\.5\.5-)?(\d+)\.(\d+)")
 BAD_VIEW = (1356, 1449)
+NO_SUCH_TABLE = 1146
+OTHER_COLUMNS = "Error in field count for table"
 
 
 def check_version(tools: Tools, server: dict[str, Any], log: CommandLog) -> None:
@@ -67,6 +69,10 @@ def explain_death(process: Process, status: int, endpoint: Endpoint) -> AgentErr
     if code in BAD_VIEW:
         hint = "A view refers to something that is gone, or its definer is: drop it or repair it (SHOW CREATE VIEW)."
         return AgentError("source", f"{died}: a view is invalid", detail=explain.last_line(words), hint=hint)
+    if code == NO_SUCH_TABLE or OTHER_COLUMNS in words:
+        # it was there, and of these columns, when the tool made its list
+        what = f"{died}: a table was altered during the backup"
+        return AgentError("source", what, detail=explain.last_line(words), hint=explain.NO_DDL)
     if code:
         return explain.source_error(died, words, endpoint)
     return AgentError(

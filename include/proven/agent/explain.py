@@ -25,6 +25,7 @@ LOST = frozenset({1053, 1317, 1927, 2006, 2013, 2055})
 WAITED = frozenset({1205, 1969, 3024})
 ALTERED = frozenset({1213, 1412})
 """A snapshot's reads lock no row: where they meet a deadlock it is with DDL on the tables that they have read and will read."""
+NO_DDL = "Run the backup when no DDL runs: a snapshot does not outlive an ALTER TABLE."
 NO_SPACE = frozenset({1021, 1114, 1041, 1037, 1038})
 DENIED = frozenset({1045, 1698, 1251})
 MISSING_PRIVILEGE = frozenset({1044, 1142, 1143, 1227, 1370, 1419})
@@ -75,7 +76,7 @@ def source_error(doing: str, words: str, endpoint: Endpoint) -> AgentError:
         )
     elif code in ALTERED:
         what = f"{server}: {doing}: a table was altered during the backup"
-        hint = "Run the backup when no DDL runs: a snapshot does not outlive an ALTER TABLE."
+        hint = NO_DDL
     elif code in LOST:
         what = f"{server}: connection lost during {doing}"
         hint = "Check the server's error log: it was restarted, ran out of memory, or net_write_timeout is too short."
