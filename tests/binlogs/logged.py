@@ -9,6 +9,7 @@ import hashlib
 import io
 import itertools
 import pathlib
+import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -68,15 +69,20 @@ class Logged:
 
     def ship(self) -> list[SegmentName]:
         """Put what is written of the log into the store, each file in three pieces, and return their names in order."""
-        complete_to = self.now()
+        shipped_at = self.now()
         names, last = [], self.log_files()[-1]
         server = self.opened.catalog("shop").manifest("shop", self.opened.catalog("shop").recovery_points("shop")[-1]).server
         for file in self.log_files():
-            ends = sorted({int(row[4]) for row in self.sql(f"SHOW BINLOG EVENTS IN '{file}'")})
+            starts = {int(row[4]): int(row[1]) for row in self.sql(f"SHOW BINLOG EVENTS IN '{file}'")}
+            ends = sorted(starts)
             content = (self.source.process.directory / "data" / file).read_bytes()[: ends[-1]]
             cuts = sorted({0, ends[len(ends) // 3], ends[2 * len(ends) // 3], ends[-1]})
             for start, end in itertools.pairwise(cuts):
                 rotated = end == ends[-1] and file != last
+                (seconds,) = struct.unpack_from("<I", content, starts[end])  # of the piece's last event
+                complete_to = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+                if (file, end) == (last, ends[-1]):
+                    complete_to = shipped_at
                 name = SegmentName("shop", server.identity, file, start, end)
                 self._publish(name, content[start:end], rotated=rotated, complete_to=complete_to)
                 names.append(name)

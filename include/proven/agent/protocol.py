@@ -262,7 +262,8 @@ class ReplayJob(TypedDict):
 
     protocol: int
     job: str
-    target: Endpoint
+    target: Endpoint | None
+    """None: nothing is applied, and the result says what would be."""
     tools: Tools
     store: JobStore
     pieces: list[ReplayPiece]

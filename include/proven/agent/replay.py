@@ -15,7 +15,7 @@ from .errors import AgentError
 from .opening import Opener
 from .pipeline import Pipeline, copy, describe_status, widen, write_all
 from .processes import Process
-from .protocol import ReplayJob
+from .protocol import Endpoint, ReplayJob, Tools
 from .replay_events import Transaction
 from .replay_stop import Stop, find_stop
 
@@ -35,14 +35,17 @@ WRAP = 1 << 32
 
 def run(job: ReplayJob, context: Context) -> dict[str, Any]:
     """Replay, and return the result as `protocol.ReplayJob` describes it. Raise AgentError."""
-    tool = TOOLS[job["target"]["flavour"]]
-    for program in ("gpg", "zstd", tool[0], job["tools"]["client"][0]):
+    target = job["target"]
+    tools = ["gpg", "zstd", *([TOOLS[target["flavour"]][0], job["tools"]["client"][0]] if target else [])]
+    for program in tools:
         processes.find_program(program, job["tools"]["path"])
-    client.Session(job["tools"], job["target"], context.commands).close()
+    if target:
+        client.Session(job["tools"], target, context.commands).close()
     files = _fetch(job, context)
     stop = find_stop(files, job["start"], job["until"])
-    if stop.last:
-        _apply(job, context, _argv(tool, files, job["start"], stop.last), stop.last)
+    if target and stop.last:
+        argv = _argv(TOOLS[target["flavour"]], files, job["start"], stop.last)
+        _apply(job["tools"], target, context, argv, stop.last)
     return {
         **_describe(job, stop),
         "plain_bytes": sum(piece["plain_bytes"] for piece in job["pieces"]),
@@ -92,9 +95,9 @@ def _argv(tool: list[str], files: list[pathlib.Path], start: int, last: Transact
     return [*tool, *COMMON, f"--start-position={start}", f"--stop-position={last.end}", *chosen]
 
 
-def _apply(job: ReplayJob, context: Context, argv: list[str], last: Transaction) -> None:
+def _apply(tools: Tools, target: Endpoint, context: Context, argv: list[str], last: Transaction) -> None:
     """Feed what the tool makes of the files to the client. Raise AgentError unless both went to their ends, and to that one."""
-    tools, log, target = job["tools"], context.commands, job["target"]
+    log = context.commands
     teller = processes.start(argv, log, path=tools["path"], stdout=subprocess.PIPE)
     loader = client.start_with_defaults(tools["client"], tools, target, log, stdin=subprocess.PIPE)
     for pipe in (teller.stdout, loader.stdin):

@@ -65,7 +65,7 @@ def until_moment(chain: Chain, moment: datetime.datetime) -> list[Segment]:
     """
     wanted = moment.replace(microsecond=0) + RESOLUTION
     for count, segment in enumerate(chain.segments, 1):
-        if segment.complete_to >= wanted:
+        if segment.complete_to >= wanted and _reaches(chain.segments[:count], chain.start.file, chain.start.offset):
             return chain.segments[:count]
     raise chain.broken or ConfigError(
         f"{_say(moment)} can't be reached: the pieces of the binary log end at {_say(chain.complete_to)}",

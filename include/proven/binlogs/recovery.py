@@ -22,6 +22,8 @@ from include.proven.installation import Installation
 from include.proven.manifest import Manifest, Position
 
 MYSQL_GTID = re.compile(r"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}):(\d+)")
+LOOKED_FOR = ("gtid", "drop")
+"""Only the pieces themselves tell whether those are in the log."""
 MARIADB_GTID = re.compile(r"(\d+)-(\d+)-(\d+)")
 
 
@@ -66,6 +68,17 @@ def to_position(position: Position) -> protocol.ReplayUntil:
     return _until("position", file=position.file, offset=position.offset)
 
 
+def describe(until: protocol.ReplayUntil) -> str:
+    """Return what is asked for, in a few words: `up to 2026-11-21 13:37:00 UTC`."""
+    moment = datetime.datetime.fromtimestamp(until["moment"], datetime.UTC)
+    return {
+        "moment": f"up to {moment:%Y-%m-%d %H:%M:%S} UTC",
+        "gtid": f"up to transaction {until['gtid']}",
+        "drop": f"before the drop of {until['schema']}.{until['table']}",
+        "position": f"up to {until['file']} offset {until['offset']}",
+    }[until["kind"]]
+
+
 def find_way(
     installation: Installation, database: str, until: protocol.ReplayUntil, which: str = "", store: str = copies.ANY
 ) -> Way:
@@ -79,7 +92,7 @@ def find_way(
         return plan(installation, _manifest(installation, found, named), found.held[named][0], until)
     for point in reversed(found.held):
         manifest = _manifest(installation, found, point)
-        if _lies_before(manifest, until):
+        if manifest.method == "logical" and _lies_before(manifest, until):
             return plan(installation, manifest, found.held[point][0], until)
     raise ConfigError(
         f"database {database} has no recovery point from before that",
@@ -102,7 +115,7 @@ def plan(installation: Installation, manifest: Manifest, store: str, until: prot
 def replay(
     installation: Installation,
     way: Way,
-    target: protocol.Endpoint,
+    target: protocol.Endpoint | None,
     *,
     host: Host = agent_client.HERE,
     name: str = "",
@@ -111,7 +124,7 @@ def replay(
 ) -> dict[str, Any]:
     """Replay the log on a server that holds the restored recovery point; return the agent's result (`protocol.ReplayJob`).
 
-    Arguments and errors are those of `restore.load_into`.
+    Arguments and errors are those of `restore.load_into`. Without a target nothing is applied: the result says what would be.
     """
     reads = restore.Reads(installation.store(way.log_store), _log_folder(way.manifest))
     job = protocol.ReplayJob(
@@ -131,8 +144,14 @@ def recover_into_empty(
     installation: Installation, way: Way, target: protocol.Endpoint, *, on_progress: progress.OnProgress | None = None
 ) -> dict[str, Any]:
     """Restore the way's recovery point into an empty server and replay the log there; return the replay's result."""
+    if way.until["kind"] in LOOKED_FOR:
+        replay(installation, way, None, on_progress=on_progress)
     restore.load_into_empty(installation, way.manifest, target, store=way.store, on_progress=on_progress)
-    return replay(installation, way, target, on_progress=on_progress)
+    try:
+        return replay(installation, way, target, on_progress=on_progress)
+    except ProvenError as error:
+        error.add_note(f"{way.manifest.recovery_point} is restored there, with none, or a part, of the log behind it")
+        raise
 
 
 def _segments(installation: Installation, manifest: Manifest, store: str, until: protocol.ReplayUntil) -> list[Segment]:
