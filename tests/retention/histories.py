@@ -13,6 +13,8 @@ from include.proven.retention.policy import Copy, Situation
 
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 KINDS = ("full", "full", "incremental", "differential")
+METHODS = ("logical", "physical")
+PROOFS = ("proven", "proven", "untried", "refuted")
 
 
 @st.composite
@@ -37,19 +39,17 @@ def situations(draw: st.DrawFn) -> Situation:
             kind = "full"
         point = ids.new_recovery_point(kind, now=BEGIN + datetime.timedelta(hours=hour), run=str(hour))
         bases[point] = "" if kind == "full" else before[-1]
+    base_of = {point: st.sampled_from((base, base, base, base, None)) for point, base in bases.items()}
     copies = {}
     for store in draw(st.sampled_from((["a"], ["a", "b"], ["a", "b", "c"]))):
         copies[store] = [
-            Copy(point, draw(st.sampled_from((base, base, base, base, None))), draw(st.sampled_from(PROOFS)))
-            for point, base in bases.items()
+            Copy(point, draw(base), draw(st.sampled_from(PROOFS)), draw(st.sampled_from(METHODS)))
+            for point, base in base_of.items()
             if draw(st.integers(0, 9))
         ]
     points = sorted(bases)
     held = st.sets(st.sampled_from(points), max_size=2) if points else st.just(set[str]())
     return Situation(copies, draw(held), {point: ["locked"] for point in draw(held)}, draw(held))
-
-
-PROOFS = ("proven", "proven", "untried", "refuted")
 
 
 def without(situation: Situation, gone: set[str]) -> Situation:

@@ -35,6 +35,9 @@ def test_what_must_hold_of_every_policy_and_history(wanted: Retention, situation
         assert kept.issuperset(sorted(proven)[-wanted.proven :]), "the last that are proven stay, in each store"
         if counted and proven:
             assert max(copy.recovery_point for copy in counted) in kept, "the newest stays"
+            for method in {copy.method for copy in counted if copy.base is not None}:
+                newest = max(copy.recovery_point for copy in counted if copy.base is not None and copy.method == method)
+                assert newest in kept, "what an incremental would be made on stays"
         if not proven:
             assert kept.issuperset(copy.recovery_point for copy in counted), "nothing goes where nothing is proven"
         for copy in copies:

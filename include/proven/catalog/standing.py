@@ -26,6 +26,7 @@ class Brief:
     """What a manifest says that its neighbours must know."""
 
     base: str
+    method: str
     server: str
     """Identity of the server that it was taken from."""
     snapshot_at: datetime.datetime
@@ -148,4 +149,4 @@ def _brief(key: str, content: bytes | errors.IntegrityError | None, database: st
     require_same(key, manifest.database, database)
     require_same(key, manifest.recovery_point, recovery_point)
     stored = sum(artifact.bytes for artifact in manifest.artifacts)
-    return Brief(manifest.base, manifest.server.identity, manifest.snapshot_at, manifest.position, stored)
+    return Brief(manifest.base, manifest.method, manifest.server.identity, manifest.snapshot_at, manifest.position, stored)

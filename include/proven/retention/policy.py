@@ -30,6 +30,8 @@ class Copy:
     """Without which it can't be restored; empty: it needs none; None: its manifest can't be trusted, so nobody knows."""
     proof: Proof = "untried"
     """As its last drill that could be tried has ended."""
+    method: str = "logical"
+    """As its manifest has it: what is made on others is made on the newest of its own method."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +89,8 @@ def _rules(policy: Retention, copies: Sequence[Copy]) -> list[tuple[str, str]]:
     if not proven:
         return [(copy.recovery_point, "nothing is proven") for copy in copies]
     kept = [(copies[0].recovery_point, "newest")]
+    newest = {copy.method: copy.recovery_point for copy in reversed(trusted)}
+    kept += [(point, f"newest {method}") for method, point in newest.items() if point != copies[0].recovery_point]
     kept += [(point, f"proven {n} of {policy.proven}") for n, point in enumerate(proven[: policy.proven], 1)]
     # Which of these is good nobody knows yet, and the good ones get older.
     good = [copy for copy in trusted if copy.proof != "refuted"]
@@ -119,7 +123,7 @@ def _keep_what_others_may_need(found: Reasons, situation: Situation) -> None:
     for point in unread:
         _add(found, point, "its manifest can't be trusted")
     for unknown in sorted({*unread, *situation.half_made}):
-        if unknown.split("-")[1] in NEEDS_OTHERS:
+        if ids.kind_of(unknown) in NEEDS_OTHERS:
             for point in found:
                 if point < unknown:
                     _add(found, point, f"may be what {unknown} needs")

@@ -96,7 +96,9 @@ def proof_of(point: Point) -> Proof:
 
 
 def _copy(point: Point) -> Copy:
-    return Copy(point.recovery_point, point.brief.base if point.brief else None, proof_of(point))
+    if point.brief is None:
+        return Copy(point.recovery_point, None, proof_of(point))
+    return Copy(point.recovery_point, point.brief.base, proof_of(point), point.brief.method)
 
 
 def _look(catalog: Catalog, database: str) -> Seen:
