@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from include.proven import errors
-from include.proven.catalog import Catalog
+from include.proven.catalog import Catalog, listing
+from include.proven.catalog.at_once import open_pool
 from include.proven.catalog.pages import PageEvent
 from include.proven.encryption.keyring import Keyring
 from include.proven.pages import incident
@@ -279,6 +280,18 @@ def test_events_of_pages_are_found_by_their_exact_key(bench: Bench, thing: str) 
     assert bench.catalog.page_event(first.name) == first
     with pytest.raises(errors.StoreError, match="written once"):
         bench.catalog.record_event(first)
+
+
+def test_pages_of_many_databases_are_found_by_few_listings(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [incident.opening(Page("backup-failed", name, "no space", "run"), []) for name in ("shop", "shop_2", "_fleet")]
+    publish(bench, POINTS[0])
+    for event in events:
+        bench.catalog.record_event(event)
+    asked = ["shop", "crm", *(f"db_{number}" for number in range(listing.FEW)), "_fleet"]
+    monkeypatch.setattr(bench.catalog, "page_events", lambda *_: pytest.fail("each is listed by itself"))
+    with open_pool(bench.catalog.store, len(asked)) as pool:
+        found = bench.catalog.page_events_of(asked, pool)
+    assert set(found) == {events[0].name, events[2].name}
 
 
 def test_of_the_log_of_pages_only_claims_are_removed(bench: Bench) -> None:

@@ -1,7 +1,7 @@
 """What is newest: of many databases at once, the newest recovery point and the newest one that a drill has proven.
 
-Each database is listed from its newest object on, and no further than its newest proof; signatures are verified many by one run
-of gpg. So a thousand databases take seconds, however many recovery points they have.
+Databases are listed by as few requests as may be (`listing`), what was verified before is remembered (`verified`), and other
+signatures are verified many by one run of gpg. So a thousand databases take seconds, however many recovery points they have.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from include.proven import errors, ids
+from include.proven.catalog import listing
 from include.proven.catalog.at_once import Pool, map_at_once
 from include.proven.catalog.drills import VERDICT, Drills
+from include.proven.catalog.records import Signed
+from include.proven.catalog.verified import Checksums, Said, VerifiedVerdicts
+from include.proven.encryption.keyring import Keyring
 from include.proven.manifest import Stage
-from include.proven.proof.verdict import Verdict
+from include.proven.stores.contract import Store, StoredObject
 
 AHEAD = datetime.timedelta(minutes=10)
 """How far clocks may disagree before something is of the future."""
@@ -56,15 +60,22 @@ class _Candidate(NamedTuple):
     recovery_point: str
     drill: str
     key: str
+    listed: Checksums
+    """As the store lists them now; empty where it lists none."""
 
 
 class NewestProofs(Drills):
     """Finds what is newest in one store."""
 
+    def __init__(self, store: Store, keyring: Keyring) -> None:
+        super().__init__(store, keyring)
+        self.verified = VerifiedVerdicts(store, keyring)
+
     def newest(self, databases: Iterable[str], now: datetime.datetime, pool: Pool = None) -> dict[str, Newest]:
         """Return what is newest of each database, with a pool many read at once. Raise StoreError if it can't be read."""
         found = {database: Newest() for database in databases}
-        walks = {database: self._walk(database, now, newest) for database, newest in found.items()}
+        listed = listing.newest_first(self.store, list(found), pool)
+        walks = {database: _walk(database, listed[database], now, newest) for database, newest in found.items()}
         looked_at, share = 0, 1
         while walks and looked_at < MOST:
             share = min(share, MOST - looked_at)
@@ -73,6 +84,7 @@ class NewestProofs(Drills):
             self._judge([candidate for batch in batches.values() for candidate in batch], found, pool)
             walks = {name: walks[name] for name, batch in batches.items() if len(batch) == share and not found[name].proof}
             looked_at, share = looked_at + share, share * FACTOR
+        self.verified.keep(now)
         return found
 
     def oldest(self, database: str) -> str:
@@ -82,53 +94,61 @@ class NewestProofs(Drills):
         except errors.NothingStoredError:
             return ""
 
-    def _walk(self, database: str, now: datetime.datetime, newest: Newest) -> Iterator[_Candidate]:
-        """Yield the verdicts on recovery points that exist, of the newest first; note the newest, and what can't be one."""
-        complete = ""
-        try:
-            for stored in self.store.list_backwards(database, f"{database}/:"):  # after all digits: ids begin with a date
-                _, point, rest = (*stored.key.split("/", 2), "")[:3]
-                if not ids.RECOVERY_POINT.fullmatch(point):
-                    continue
-                if rest == "manifest.json":
-                    if fault := _date_fault(point, now):
-                        newest.untrusted[stored.key] = fault
-                        continue
-                    complete = point
-                    newest.recovery_point = newest.recovery_point or point
-                elif point == complete and VERDICT.fullmatch(rest):
-                    yield _Candidate(database, point, rest.removeprefix("drills/").removesuffix(".json"), stored.key)
-        except errors.NothingStoredError:
-            return
-
     def _judge(self, candidates: list[_Candidate], found: Mapping[str, Newest], pool: Pool) -> None:
-        """Read these verdicts, and note of each database the newest that is proven, and newer ones that can't be trusted."""
-        read = self._read_all([candidate.key for candidate in candidates], pool)
+        """Note of each database the newest of these verdicts that is proven, and newer ones that can't be trusted."""
+        known = self.verified.find({candidate.key: candidate.listed for candidate in candidates if candidate.listed.verdict})
+        read = self._read_signed([candidate.key for candidate in candidates if candidate.key not in known], pool)
         for candidate in candidates:
-            newest, content = found[candidate.database], read[candidate.key]
-            if newest.proof or content is None:
+            newest = found[candidate.database]
+            if newest.proof:
                 continue
             try:
-                if isinstance(content, errors.IntegrityError):
-                    raise content
-                verdict = self._as_verdict(candidate.key, content, *candidate[:3])
+                said = known.get(candidate.key) or self._interpret(candidate, read[candidate.key])
             except (errors.IntegrityError, errors.ConfigError) as error:
                 newest.untrusted[candidate.key] = error.what
-            else:
-                if verdict.outcome == "proven":
-                    measured = verdict.measured_rto_seconds, verdict.recovery
-                    newest.proof = Proof(candidate.recovery_point, candidate.drill, _as_of(verdict), *measured)
+                continue
+            if said and said.outcome == "proven":
+                newest.proof = Proof(candidate.recovery_point, candidate.drill, said.as_of, said.rto_seconds, said.recovery)
+
+    def _interpret(self, candidate: _Candidate, read: Signed | errors.IntegrityError | None) -> Said | None:
+        """Return what a verdict says, None if it is gone. Raise IntegrityError or ConfigError as `verdict` does."""
+        if isinstance(read, errors.IntegrityError):
+            raise read
+        if read is None:
+            return None
+        verdict = self._as_verdict(candidate.key, read.content, *candidate[:3])
+        return self.verified.learn(candidate.key, read, candidate.listed, verdict)
+
+
+def _walk(database: str, listed: Iterator[StoredObject], now: datetime.datetime, newest: Newest) -> Iterator[_Candidate]:
+    """Yield the verdicts on recovery points that exist, of the newest first; note the newest, and what can't be one."""
+    complete, last = "", StoredObject("", 0)
+    try:
+        for stored in listed:
+            _, point, rest = (*stored.key.split("/", 2), "")[:3]
+            if not ids.RECOVERY_POINT.fullmatch(point):
+                continue
+            if rest == "manifest.json":
+                if fault := _date_fault(point, now):
+                    newest.untrusted[stored.key] = fault
+                    continue
+                complete = point
+                newest.recovery_point = newest.recovery_point or point
+            elif point == complete and VERDICT.fullmatch(rest):
+                drill = rest.removeprefix("drills/").removesuffix(".json")
+                yield _Candidate(database, point, drill, stored.key, _checksums(stored, last))
+            last = stored
+    except errors.NothingStoredError:
+        return
+
+
+def _checksums(verdict: StoredObject, last: StoredObject) -> Checksums:
+    """Return those of a verdict and of its signature, which sorts after it and so, backwards, came just before."""
+    return Checksums(verdict=verdict.md5, signature=last.md5 if last.key == f"{verdict.key}.asc" else "")
 
 
 def _take(count: int, walk: Iterator[_Candidate]) -> list[_Candidate]:
     return list(itertools.islice(walk, count))
-
-
-def _as_of(verdict: Verdict) -> datetime.datetime:
-    begun = ids.started_at(verdict.recovery_point)
-    if verdict.data_age_seconds is None:
-        return begun
-    return min(begun, verdict.started_at - datetime.timedelta(seconds=verdict.data_age_seconds))
 
 
 def _date_fault(point: str, now: datetime.datetime) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import pydantic
 
 from include.proven import ids
+from include.proven.catalog import listing
 from include.proven.catalog.at_once import Pool, map_at_once
 from include.proven.catalog.records import SignedRecords, parse, quote, require_same
 from include.proven.errors import IntegrityError, NothingStoredError, ProvenError
@@ -105,8 +106,12 @@ class PageLog(SignedRecords):
             return []
 
     def page_events_of(self, databases: Iterable[str], pool: Pool = None) -> list[EventName]:
-        """Return the names of all events of the pages of many databases; with a pool many are listed at once."""
-        return list(itertools.chain.from_iterable(map_at_once(pool, self.page_events, databases)))
+        """Return the names of all events of the pages of many databases; with a pool by as few requests as may be."""
+        asked = list(databases)
+        if listing.is_worthwhile(self.store, asked, pool):
+            listed = itertools.chain.from_iterable(listing.list_whole(self.store, asked, pool, _is_of_page).values())
+            return [name for stored in listed if (name := parse_name(stored.key))]
+        return list(itertools.chain.from_iterable(map_at_once(pool, self.page_events, asked)))
 
     def page_event(self, name: EventName) -> PageEvent:
         """Return an event. Raise IntegrityError if it is missing, not signed by the fleet's signer, broken, or another's."""
@@ -145,6 +150,10 @@ def _verified(name: EventName, content: bytes) -> PageEvent:
     event = parse(name.path, content, PageEvent)
     require_same(name.path, event.name.path, name.path)
     return event
+
+
+def _is_of_page(key: str) -> bool:
+    return key.partition("/")[2].startswith("pages/")
 
 
 def parse_name(path: str) -> EventName | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import urllib.parse
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pydantic
 
@@ -21,6 +21,13 @@ from include.proven.manifest import FORMAT, Record
 from include.proven.stores.contract import Store
 
 R = TypeVar("R", bound=Record)
+
+
+class Signed(NamedTuple):
+    """A record as it lies in a store."""
+
+    content: bytes
+    signature: bytes
 
 
 class SignedRecords:
@@ -81,22 +88,28 @@ class SignedRecords:
 
         It comes to what `_read` says of each, by far fewer runs of gpg.
         """
+        read = self._read_signed(keys, pool)
+        return {key: found.content if isinstance(found, Signed) else found for key, found in read.items()}
+
+    def _read_signed(self, keys: Sequence[str], pool: Pool) -> dict[str, Signed | errors.IntegrityError | None]:
+        """Return likewise each record with its signature."""
         fetched = dict(zip(keys, map_at_once(pool, self._fetch, keys), strict=True))
-        signed = {key: pair for key, pair in fetched.items() if isinstance(pair, tuple)}
+        signed = {key: found for key, found in fetched.items() if isinstance(found, Signed)}
         faults = dict(zip(signed, self._keyring.verify_all(list(signed.values())) if signed else [], strict=True))
         untrusted = {key: _untrusted(key, fault) for key, fault in faults.items() if fault}
-        return {key: untrusted.get(key, pair[0] if isinstance(pair, tuple) else pair) for key, pair in fetched.items()}
+        return fetched | untrusted
 
-    def _fetch(self, key: str) -> tuple[bytes, bytes] | errors.IntegrityError | None:
+    def _fetch(self, key: str) -> Signed | errors.IntegrityError | None:
         """Return a record's bytes and its signature, as they are; why there is none; or None if the record is gone."""
         try:
             content = self.store.get_record(key)
         except KeyError:
             return None
         try:
-            return content, self.store.get_record(f"{key}.asc")
+            return Signed(content, self.store.get_record(f"{key}.asc"))
         except KeyError:
-            return _unsigned(key)
+            # whoever removes a record begins with what it says, and may have done so just now
+            return _unsigned(key) if self._exists(key) else None
 
     def _verify(self, key: str, content: bytes) -> bytes:
         try:

@@ -55,6 +55,12 @@ class Overview:
     catalogs: Mapping[str, NewestProofs]
     """Store → its catalog."""
 
+    @property
+    def untrusted_notes(self) -> dict[str, list[str]]:
+        """Store → a line for each note of the watch's own in it that can't be trusted."""
+        noted = {store: self.catalogs[store].verified.untrusted for store in self.stores.given}
+        return {store: [f"store {store}: {why}" for why in found.values()] for store, found in noted.items() if found}
+
     def oldest(self, state: State) -> str:
         """Return the oldest recovery point of a database, or an empty string, by all that is listed of it. Raise StoreError."""
         found = [self.catalogs[store].oldest(state.database) for store in state.held]

@@ -29,6 +29,7 @@ def look(installation: Installation, now: datetime.datetime) -> Iterator[Finding
     What the stores that answer know is told; then raise ProvenError if one does not.
     """
     found = overview.read(installation, now)
+    yield from _find_untrusted_notes(found)
     known = [state for state in found.states if state.held]
     faults: list[ProvenError] = []
     met = _met(found, known, now, faults)
@@ -60,6 +61,13 @@ def _find_untrusted(state: State) -> Iterator[Finding]:
         more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
         hint = f"Find out who has written there; `./proven show {state.database}` says more of a recovery point."
         yield Finding(UNTRUSTED, f"{lines[0]}{more}", database=state.database, detail="\n".join(lines), hint=hint)
+
+
+def _find_untrusted_notes(found: Overview) -> Iterator[Finding]:
+    """Yield a finding for each store whose notes of what was verified somebody has written or touched. None is believed."""
+    for store, untrusted in found.untrusted_notes.items():
+        hint = "Find out who has written there, then delete it: it is only there to make the watch faster."
+        yield Finding(UNTRUSTED, untrusted[0], thing=store, detail="\n".join(untrusted), hint=hint)
 
 
 def _find_late(
