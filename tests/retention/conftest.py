@@ -60,9 +60,9 @@ class Bed:
                 if proof:
                     self.drill(point, proof, store=store)
 
-    def drill(self, point: str, outcome: Outcome, *, store: str = "", run: str = "1") -> None:
-        """Store the verdict of a drill."""
-        drill = ids.new_drill(now=moment(point), run=run)
+    def drill(self, point: str, outcome: Outcome, *, store: str = "", at: datetime.datetime | None = None) -> None:
+        """Store the verdict of a drill, by default of the moment at which the recovery point was taken."""
+        drill = ids.new_drill(now=at or moment(point), run="tests")
         verdict = records.verdict(point, drill).model_copy(update={"outcome": outcome, "store": store or self.stores[0]})
         self.catalog(store).record_verdict(verdict)
 

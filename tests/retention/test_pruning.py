@@ -17,9 +17,9 @@ import pytest
 from include.proven import ids, sweeping
 from include.proven.catalog import restores
 from include.proven.errors import ConfigError, ProvenError
-from include.proven.proof.verdict import Step
+from include.proven.proof.verdict import Outcome, Step
 from include.proven.retention import planning, pruning
-from tests.retention.conftest import SIZE, Bed, day
+from tests.retention.conftest import SIZE, Bed, day, moment
 from tests.servers.fleets import CHECKOUT
 from tests.servers.s3 import S3
 from tests.servers.swift import Swift
@@ -225,6 +225,15 @@ def test_nothing_goes_that_is_of_the_future_or_as_long_as_nothing_is_proven(bed:
     assert prune(bed) == [day(1), day(2), day(3)]
 
 
+def test_the_last_drill_that_could_be_tried_says_what_a_copy_is_worth(bed: Bed) -> None:
+    bed.put(day(1), day(2), day(3))
+    later: list[tuple[int, int, Outcome]] = [(2, 1, "refuted"), (3, 1, "refuted"), (3, 2, "unproven")]
+    for number, hours, outcome in later:
+        bed.drill(day(number), outcome, at=moment(day(number)) + datetime.timedelta(hours=hours))
+    bed.set(keep_last=1)
+    assert plan_of(bed) == {day(1): ["proven 1 of 1", "last 1 of 1"], day(2): [], day(3): ["newest"]}
+
+
 def test_a_slip_in_a_policy_does_not_empty_a_store(bed: Bed) -> None:
     bed.put(*(day(number) for number in range(1, 8)))
     bed.set(keep_last=3)
@@ -242,7 +251,7 @@ def test_several_stores_lose_the_same_and_nothing_while_one_is_down(bed: Bed, ot
     points = [day(number) for number in range(1, 5)]
     bed.put(*points[:3], proof=None)
     bed.put(points[3])
-    bed.drill(points[1], "proven", store="far", run="2")
+    bed.drill(points[1], "proven", store="far")
     bed.set(keep_last=1)
     assert plan_of(bed) == {
         points[0]: [],
