@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import subprocess
+import time
 
 from include.proven.catalog import Catalog
 from include.proven.catalog.binlogs import Segment, SegmentName
@@ -62,6 +63,14 @@ def put_together(installation: Installation, source: DatabaseServer, store: str 
         found[name.file] = found.get(name.file, b"") + plain(installation, catalog, segment)
         assert len(found[name.file]) == name.end
     return found
+
+
+def end_dump_threads(source: DatabaseServer) -> None:
+    """End what still reads the log: a server notices late that its reader has gone, and purges nothing before."""
+    while found := [row[0] for row in source.sql("SHOW PROCESSLIST") if row[4].startswith("Binlog Dump")]:
+        for number in found:  # it may be gone by now
+            source.run(source.tools["client"], source.admin, f"KILL {number}".encode())
+        time.sleep(0.1)
 
 
 def names(catalog: Catalog, source: DatabaseServer) -> list[SegmentName]:

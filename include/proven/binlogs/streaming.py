@@ -80,12 +80,13 @@ def stream(
         streamed.skipped = list(event["skipped"])
         if on_piece:
             on_piece(piece)
-        return shipping.failed
+        return {name: error for name, error in shipping.failed.items() if name in sending}
 
     beginning = find_beginning(installation, database)
     if beginning.places:
         catching_up.catch_up(installation, shipping, beginning.server, beginning.places[-1]["file"])
-    job = _job(installation, database, beginning, [name for name in shipping.catalogs if name not in shipping.failed], seconds)
+    sending = [name for name in shipping.catalogs if name not in shipping.failed]
+    job = _job(installation, database, beginning, sending, seconds)
     try:
         with contextlib.closing(installation.host_of(database)) as host:
             shipping.place = agent_client.place(host)
