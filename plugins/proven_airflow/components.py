@@ -10,6 +10,7 @@ import datetime
 import ssl
 import time
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -30,6 +31,7 @@ PATIENCE = 60.0
 """Seconds in which a component that is being restarted comes back."""
 PAUSE = 5.0
 TIMEOUT_SECONDS = 10.0
+REFUSED = "Airflow's web server and its workers must have the same [api] secret_key, and clocks that agree."
 
 
 def look(installation: Installation, now: datetime.datetime) -> Iterator[Finding]:
@@ -67,14 +69,21 @@ def _health() -> dict[str, Any]:
     return health
 
 
-def ask_api(path: str, what: str) -> Any:
-    """Return the JSON that Airflow's API serves at a path to whoever asks. Raise ToolError, naming `what`, if it does not."""
+def ask_api(path: str, what: str, *, ticket: str = "") -> Any:
+    """Return the JSON that Airflow's web server has at a path for everybody, or for who shows a ticket (`tickets`).
+
+    Raise ToolError, naming `what`, if it does not answer.
+    """
     # where tasks reach the API; [api] base_url is where people do
     api = str(conf.get("core", "execution_api_server_url", fallback="") or addresses.base_url())
     url = api.rstrip("/").removesuffix("/execution") + path
     authorities = conf.get("api", "ssl_cert", fallback=None)
     verify = ssl.create_default_context(cafile=authorities) if authorities else True
     try:
-        return httpx.get(url, timeout=TIMEOUT_SECONDS, verify=verify).raise_for_status().json()
+        shown = {"Authorization": f"Bearer {ticket}"} if ticket else {}
+        return httpx.get(url, headers=shown, timeout=TIMEOUT_SECONDS, verify=verify).raise_for_status().json()
+    except httpx.HTTPStatusError as error:
+        hint = REFUSED if error.response.status_code == HTTPStatus.FORBIDDEN else ""
+        raise ToolError(f"airflow: {what} can't be asked: {error.response.status_code}", detail=str(error), hint=hint) from None
     except (httpx.HTTPError, ValueError) as error:
         raise ToolError(f"airflow: {what} can't be asked: {type(error).__name__}", detail=str(error)) from None

@@ -91,11 +91,11 @@ def on_existing_dag_import_error(filename: str, stacktrace: str) -> None:
 
 
 def look(installation: Installation, now: datetime.datetime) -> Iterator[Finding]:
-    """Yield each file that Airflow can't load now. Raise ToolError if its API does not answer."""
+    """Yield each file that Airflow can't load now. Raise ToolError if its web server does not say it."""
     from include.proven.watch.concern import Finding
-    from proven_airflow import components
+    from proven_airflow import components, tickets
 
-    for file in components.ask_api(PATH, "its import errors"):
+    for file in components.ask_api(PATH, "its import errors", ticket=tickets.issue()):
         yield Finding(KIND, f"{file}: Airflow can't load it", thing=pathlib.PurePath(file).name, hint=HINT)
 
 

@@ -28,7 +28,7 @@ from include.proven.pages.kinds import KINDS
 from include.proven.reports import html
 from include.proven.reports.documents import DrillDocument
 from include.proven.reports.page_list import PageList
-from proven_airflow import addresses, identity, overview, reporting, runbooks, turns
+from proven_airflow import addresses, identity, overview, reporting, runbooks, tickets, turns
 
 HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"}
 
@@ -50,9 +50,15 @@ def show_runbook(kind: str, _user: GetUserDep) -> HTMLResponse:
     return _render("runbook.html", kind=KINDS[kind], body=runbooks.render(kind), acknowledge=form)
 
 
-@app.get("/import-errors")
+async def require_ticket(request: Request) -> None:
+    """Let nobody pass but a task of ours."""
+    if not await tickets.is_genuine(request.headers.get("authorization", "").removeprefix("Bearer ")):
+        raise HTTPException(403, "Only the DAG watch may ask this.")
+
+
+@app.get("/import-errors", dependencies=[Depends(require_ticket)])
 def list_import_errors(session: SessionDep) -> list[str]:
-    """Return the DAG files that can't be loaded: their names only, for the watch's task, which asks without a login."""
+    """Return the DAG files that can't be loaded: their names only, for the watch's task, which has no login."""
     return sorted(filter(None, session.scalars(select(ParseImportError.filename).distinct())))
 
 

@@ -147,6 +147,27 @@ def test_the_list_of_pages_is_shown_to_whoever_is_logged_in(web: str, airflow: h
     assert "Nothing is known yet" in answer.text, "no watch has left a list here"
 
 
+def test_which_files_are_broken_is_told_to_the_watch_only(web: str, airflow: home.LocalAirflow) -> None:
+    """Not to somebody in the net, not with another key, and a login is none; with Airflow's own key it is."""
+    asked = f"{web}/proven/import-errors"
+    ask = "from proven_airflow import tickets; print(tickets.issue())"
+    environment = airflow.prepare() | {"PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"}
+    foreign = {"AIRFLOW__API__SECRET_KEY_CMD": "echo somebody-else-has-made-this-one-up-and-it-is-long-enough"}
+    ours, others = (
+        subprocess.run(
+            [sys.executable, "-c", ask], env=environment | changed, capture_output=True, text=True, check=True
+        ).stdout
+        for changed in ({}, foreign)
+    )
+    with log_in(airflow) as browser:
+        login = browser.cookies["_token"]
+    for token in ("none", others.strip().splitlines()[-1], login):
+        assert httpx.get(asked, headers={"Authorization": f"Bearer {token}"}).status_code == 403
+    assert httpx.get(asked).status_code == 403
+    answer = httpx.get(asked, headers={"Authorization": f"Bearer {ours.strip().splitlines()[-1]}"})
+    assert (answer.status_code, answer.json()) == (200, [])
+
+
 @pytest.mark.parametrize("path", ["no-such-kind", "..%2F..%2Ffleet.yaml", "backup-failed.md"])
 def test_only_runbooks_are_shown(web: str, airflow: home.LocalAirflow, path: str) -> None:
     with log_in(airflow) as browser:
