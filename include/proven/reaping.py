@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from include.proven import copies, reaper_memory, sweeping
+from include.proven.catalog.drills import CHAINS
 from include.proven.errors import NothingStoredError, PageError, ProvenError
 from include.proven.installation import Installation
 from include.proven.proof.verdict import Verdict
@@ -181,7 +182,8 @@ def judge(installation: Installation, found: Found, now: datetime.datetime) -> t
 def _find_verdict(installation: Installation, found: Found) -> Verdict | None:
     if found.database not in installation.fleet.databases:
         return None
-    answers = copies.ask(installation, found.database, lambda one: one.verdicts(found.database, found.recovery_point))
+    about = found.database, found.recovery_point
+    answers = copies.ask(installation, found.database, lambda one: [*one.verdicts(*about), *one.verdicts(*about, CHAINS)])
     for verdicts in answers.given.values():
         for verdict in verdicts:
             if verdict.drill == found.drill:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import itertools
 import pathlib
+import secrets
 import struct
 import subprocess
 import tempfile
@@ -88,12 +89,17 @@ class Logged:
                 names.append(name)
         return names
 
+    def publish(self, segment: Segment, *, start: int, end: int) -> None:
+        """Put another piece of a segment's file into the store, signed as any: what a stream would do that is wrong."""
+        content = (self.source.process.directory / "data" / segment.file).read_bytes()[start:end]
+        self._publish(segment.name._replace(start=start, end=end), content, rotated=False, complete_to=segment.complete_to)
+
     def _publish(self, name: SegmentName, plain: bytes, *, rotated: bool, complete_to: datetime.datetime) -> None:
         squeezed = subprocess.run(["zstd", "-q", "-c"], input=plain, capture_output=True, check=True).stdout
         recipients = [argument for one in RECIPIENTS for argument in ("--recipient", one)]
         argv = ["gpg", "--batch", "--homedir", str(self.files.gpg_home), "--trust-model", "always", "-z", "0", *recipients]
         sealed = subprocess.run([*argv, "--encrypt"], input=squeezed, capture_output=True, check=True).stdout
-        store, file = self.opened.store("disk"), f"{name.start:012}-00000000.binlog.zst.gpg"
+        store, file = self.opened.store("disk"), f"{name.start:012}-{secrets.token_hex(4)}.binlog.zst.gpg"
         upload = store.begin_upload(f"{name.folder}/{file}")
         parts = agent_side.send_stream(store, upload, io.BytesIO(sealed), part_bytes=1 << 20)  # type: ignore[arg-type]
         store.commit_upload(upload, parts)

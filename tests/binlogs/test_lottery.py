@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from include.proven import drill, ids
+from include.proven.binlogs import lottery
 from include.proven.proof.verdict import Verdict
 from tests.binlogs.kept import Kept
 
 
 def try_way(kept: Kept) -> Verdict:
-    point, older = kept.younger.recovery_point, kept.older.recovery_point
-    return drill.run(kept.logged.opened, drill.Drill(ids.new_drill(), "shop", point, "disk", "local", via=older))
+    asked = drill.Drill(ids.new_drill(), "shop", "", "", "local")
+    return drill.run(kept.logged.opened, lottery.draw(kept.logged.opened, asked))
 
 
 def test_the_older_one_and_the_log_are_the_younger_one(kept: Kept) -> None:

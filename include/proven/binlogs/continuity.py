@@ -50,7 +50,10 @@ def follow(manifest: Manifest, segments: Iterable[Segment]) -> Chain:
     number = int(first[1]) if first else 0
     held, broken = _follow(start, [segment for segment in known if segment.name.number >= number])
     if not held or not _reaches(held, start.file, start.offset):
-        raise broken or _missing(manifest, start, held)
+        fault = broken or _missing(manifest, start, held)
+        own = f"is its own, of {_say(manifest.snapshot_at)}"
+        fault.hint = f"The newest state that can be reached from {manifest.recovery_point} {own}."
+        raise fault
     if broken:
         broken.hint = (
             _newest(manifest.recovery_point, held[-1].complete_to) + " A later one: from a recovery point behind the gap."
@@ -161,10 +164,8 @@ def _reaches(held: Sequence[Segment], file: str, offset: int) -> bool:
 
 def _missing(manifest: Manifest, start: Position, held: Sequence[Segment]) -> IntegrityError:
     there = f"{_after(held[-1])} there is nothing" if held else "no piece of it is there"
-    return IntegrityError(
-        f"binary log: {start.file} up to offset {start.offset}, where {manifest.recovery_point} stood, is missing: {there}",
-        hint=f"The newest state that can be reached from it is its own, of {_say(manifest.snapshot_at)}.",
-    )
+    place = f"{start.file} up to offset {start.offset}"
+    return IntegrityError(f"binary log: {place}, where {manifest.recovery_point} stood, is missing: {there}")
 
 
 def _name(segment: Segment) -> str:

@@ -60,6 +60,8 @@ def size(contents: Contents) -> Facts:
 def drill(verdict: Verdict) -> Facts:
     """Yield where a drill took place and what it has measured, in short."""
     yield "recovery point", verdict.recovery_point
+    if verdict.via:
+        yield "reached from", f"{verdict.via}{replayed(verdict)}"
     yield "restored in", f"sandbox {verdict.sandbox}, from store {verdict.store}"
     if findings := isolation(verdict):
         broken = [finding["said"] for finding in findings if not finding["ok"]]
@@ -74,6 +76,15 @@ def drill(verdict: Verdict) -> Facts:
         yield "kept", "the sandbox stands until it expires: see `./proven sandboxes`"
     if verdict.triggered_by:
         yield "asked by", verdict.triggered_by
+
+
+def replayed(verdict: Verdict) -> str:
+    """Return what of the binary log was replayed, in a few words; nothing where the drill did not get so far."""
+    for step in verdict.steps:
+        if found := step.figures.get("replayed"):
+            pieces, log = count(found["pieces"], "piece"), format_bytes(found["plain_bytes"])
+            return f", by {count(found['transactions'], 'transaction')} in {pieces} of the binary log ({log})"
+    return ""
 
 
 def isolation(verdict: Verdict) -> list[dict[str, Any]]:

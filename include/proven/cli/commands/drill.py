@@ -1,6 +1,9 @@
 """Restore a recovery point in a sandbox, check it, and say what was seen.
 
 The verdict is stored, signed, beside the recovery point in the store that it was restored from, as a drill by Airflow does.
+
+With --point-in-time the way to it is drilled, not its copy: an older recovery point, drawn at random, is restored, the binary
+log replayed up to where the younger one stood, and the younger one's checks are asked. Without an id that one is drawn, too.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 import argparse
 
 from include.proven import audit, drill, ids, installation
+from include.proven.binlogs import lottery
 from include.proven.cli import display, picking
 from include.proven.errors import IntegrityError, ProvenError
 from include.proven.proof.verdict import EXIT_STATUS
@@ -21,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("database")
     parser.add_argument("recovery_point", nargs="?", default="latest", help="an id, latest (default) or random")
     picking.add_store(parser, "of those that hold it, the one that was drilled longest ago")
+    parser.add_argument("--point-in-time", action="store_true", help="reach it from an older one, by the binary log")
     parser.add_argument("--sandbox", help="a sandbox of the fleet (default: the database's own)")
     parser.add_argument("--keep", action="store_true", help="keep the sandbox if the verdict is not proven")
 
@@ -31,10 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     sandbox = arguments.sandbox or opened.database(arguments.database).sandbox
     opened.sandbox(sandbox)
     try:
-        found = picking.survey(opened, arguments.database, arguments.store)
-        point = found.pick(arguments.recovery_point)
-        store = found.next_to_drill(point)
-        asked = drill.Drill(ids.new_drill(), arguments.database, point, store, sandbox, audit.operator())
+        asked = _draw(opened, arguments, sandbox) if arguments.point_in_time else _pick(opened, arguments, sandbox)
         with display.stages() as shown:
             verdict = drill.run(opened, asked, keep_on_failure=arguments.keep, on_progress=shown.show)
     except ProvenError as error:
@@ -50,3 +52,15 @@ def run(arguments: argparse.Namespace) -> int:
             f"the sandbox was kept; afterwards: ./proven sandboxes --destroy {asked.instance}", highlight=False
         )
     return EXIT_STATUS[verdict.outcome]
+
+
+def _pick(opened: installation.Installation, arguments: argparse.Namespace, sandbox: str) -> drill.Drill:
+    found = picking.survey(opened, arguments.database, arguments.store)
+    point = found.pick(arguments.recovery_point)
+    return drill.Drill(ids.new_drill(), arguments.database, point, found.next_to_drill(point), sandbox, audit.operator())
+
+
+def _draw(opened: installation.Installation, arguments: argparse.Namespace, sandbox: str) -> drill.Drill:
+    which = "random" if arguments.recovery_point == "latest" else arguments.recovery_point
+    asked = drill.Drill(ids.new_drill(), arguments.database, "", arguments.store, sandbox, audit.operator())
+    return lottery.draw(opened, asked, which)

@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Sequence
 
 from include.proven import copies, ids, installation
+from include.proven.catalog.drills import CHAINS, DRILLS
 from include.proven.cli import display, picking
 from include.proven.installation import Installation
 from include.proven.manifest import Manifest
@@ -44,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     stores = found.held[point]
     catalogs = [opened.catalog(arguments.database, store) for store in stores]
     manifest = catalogs[0].manifest(arguments.database, point)
-    verdicts = [verdict for one in catalogs for verdict in one.verdicts(arguments.database, point)]
+    folders = itertools.product(catalogs, (DRILLS, CHAINS))
+    verdicts = [verdict for one, folder in folders for verdict in one.verdicts(arguments.database, point, folder)]
     verdicts = sorted((verdict for verdict in verdicts if drill in ("", verdict.drill)), key=lambda verdict: verdict.drill)
     if arguments.json:
         said = [verdict.model_dump(mode="json") for verdict in verdicts]
