@@ -62,13 +62,23 @@ class Swift:
         return SwiftStore("swift", config, self.connection(), retries=0)
 
 
+LIMITED, RESELLER = 3, 4
+"""Numbers of the account that may have a quota, and of the user who gives it."""
 SwiftFactory = Callable[..., Swift]
 
 
 def new_settings(**changes: Any) -> Settings:
-    """Return settings with two accounts and a guest; passwords are random, and the server goes when the test process goes."""
+    """Return settings with two accounts and a guest, and one that has a quota, and who gives it.
+
+    Passwords are random, and the server goes when the test process goes.
+    """
     owners = tuple(Account(name, "backup", secrets.token_hex(8)) for name in ("proven", "stranger"))
-    accounts = (*owners, Account("proven", "guest", secrets.token_hex(8), owner=False))
+    accounts = (
+        *owners,
+        Account("proven", "guest", secrets.token_hex(8), owner=False),
+        Account("limited", "backup", secrets.token_hex(8)),
+        Account("limited", "reseller", secrets.token_hex(8), reseller=True),
+    )
     changes.setdefault("s3_minimum_part", 1)
     return Settings(accounts=accounts, parent=os.getpid(), **changes)
 

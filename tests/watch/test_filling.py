@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import swiftclient
 
 from include.proven import connections, errors
 from include.proven.catalog import Catalog
 from include.proven.demo.keys import DemoKeys
 from include.proven.watch import filling
 from include.proven.watch.concern import Finding
-from tests.servers.swift import Swift
+from tests.servers.swift import LIMITED, RESELLER, Swift
 from tests.watch import installations
 from tests.watch.installations import NOW
 
@@ -117,6 +118,30 @@ def test_a_quota_of_swift_counts(gpg_home: DemoKeys, swift: Swift) -> None:
         assert f"96% of the quota of container {container}_segments is used (96.0 kB of 100.0 kB)" in found.summary
     finally:
         connections.use_resolver(None)
+
+
+def test_the_quota_of_a_swift_account_counts(gpg_home: DemoKeys, swift: Swift) -> None:
+    """Whoever uses it up; Swift then refuses what is beyond it."""
+    container = f"t{secrets.token_hex(4)}"
+    raw = swift.raw(LIMITED)
+    raw.put_container("others")
+    connections.use_resolver({"swift": swift.connection(LIMITED)}.__getitem__)
+    try:
+        config = {"kind": "swift", "connection": "swift", "container": container}
+        with pytest.raises(swiftclient.ClientException, match="403"):
+            raw.post_account({"X-Account-Quota-Bytes": "200000"})
+        swift.raw(RESELLER).post_account({"X-Account-Quota-Bytes": "100000"})
+        assert look(gpg_home, config) == []
+        raw.put_object("others", "somebody's", bytes(88_000))
+        raw.put_container("others")  # no updater runs here that would tell the account what its containers hold
+        (found,) = look(gpg_home, config)
+        assert found.severity == "warning"
+        assert "88% of the quota of the account is used (88.0 kB of 100.0 kB)" in found.summary
+        with pytest.raises(swiftclient.ClientException, match="413"):
+            raw.put_object("others", "more", bytes(20_000))
+    finally:
+        connections.use_resolver(None)
+        swift.raw(RESELLER).post_account({"X-Account-Quota-Bytes": ""})
 
 
 def test_a_store_that_is_not_there_hides_no_other(gpg_home: DemoKeys, tmp_path: pathlib.Path) -> None:

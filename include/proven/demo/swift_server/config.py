@@ -25,6 +25,13 @@ class Account:
     password: str = dataclasses.field(repr=False)
     owner: bool = True
     """Without it the user may log in, and nothing more."""
+    reseller: bool = False
+    """The user gives accounts their quotas, which their owners can't."""
+
+    @property
+    def groups(self) -> str:
+        """What tempauth's file calls that."""
+        return ".reseller_admin" if self.reseller else ".admin" if self.owner else ""
 
     def __post_init__(self) -> None:
         if not WORD.fullmatch(self.account) or not WORD.fullmatch(self.user) or not PASSWORD.fullmatch(self.password):
@@ -235,9 +242,7 @@ def auth_filters(settings: Settings) -> str:
     if settings.keystone:
         account = KEYSTONE_ACCOUNT.format(keystone=settings.keystone)
         return KEYSTONE.format(keystone=settings.keystone, account=account)
-    users = (
-        f"user_{user.account}_{user.user} = {user.password}{' .admin' if user.owner else ''}" for user in settings.accounts
-    )
+    users = (f"user_{user.account}_{user.user} = {user.password} {user.groups}" for user in settings.accounts)
     return TEMPAUTH.format(users="\n".join(users))
 
 
