@@ -102,7 +102,13 @@ def find_way(
 
 def plan(installation: Installation, manifest: Manifest, store: str, until: protocol.ReplayUntil) -> Way:
     """Return the way from one recovery point on, its log read from the first store that has all of it. Raise as `find_way`."""
-    names = [store, *(name for name in installation.database(manifest.database).stores if name != store)]
+    config = installation.database(manifest.database)
+    if config.schemas is not None:
+        raise ConfigError(
+            f"database {manifest.database} is backed up by its `schemas`, and the binary log is the whole server's",
+            hint="What it holds of other schemas can't be told apart for certain: take them all (no `schemas`) to reach any moment.",
+        )
+    names = [store, *(name for name in config.stores if name != store)]
     failures: list[ProvenError] = []
     for name in names:
         try:
