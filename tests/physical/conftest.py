@@ -6,11 +6,13 @@ import contextlib
 import pathlib
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from include.proven import servers
+from include.proven.engines.grants import physical_grants
 from include.proven.errors import ProvenError
 from include.proven.installation import Installation
 from tests.servers.databases import DatabaseServer, run_source
@@ -40,7 +42,6 @@ GRANT SELECT ON shop.* TO clerks;
 GRANT clerks TO clerk@'10.0.0.%';
 GRANT INSERT ON shop.orders TO clerk@'10.0.0.%';
 """
-PRIVILEGES = "GRANT PROCESS, BINLOG MONITOR ON *.* TO proven@'127.0.0.1'"
 WRITE = (
     "INSERT INTO orders (customer) VALUES (1 + {n} % 3); UPDATE orders SET note = '{n}' WHERE id = 1 + {n} * 37 % 20000;"
     " DELETE FROM orders WHERE id = {n} * 13;\n"
@@ -58,7 +59,7 @@ def shop(mariadb_path: list[pathlib.Path]) -> Iterator[DatabaseServer]:
         give_up("mariadb-backup", str(error))
     for server in run_source("mariadb", mariadb_path, options=["--log-bin=log", "--server-id=7"]):
         server.sql(SHOP)
-        server.sql(PRIVILEGES)
+        server.sql(physical_grants("proven@'127.0.0.1'", "mariadb"))
         yield server
 
 
@@ -104,3 +105,12 @@ def writing(shop: DatabaseServer) -> Writing:
             assert client.wait(60) == 0
 
     return write
+
+
+def write_pages(shop: DatabaseServer) -> None:
+    """Wait until the server has written all changed pages to its files: pages count as changed from its last checkpoint on."""
+    shop.sql("SET GLOBAL innodb_max_dirty_pages_pct_lwm = 0; SET GLOBAL innodb_max_dirty_pages_pct = 0")
+    deadline = time.monotonic() + 120
+    while int(shop.sql("SHOW GLOBAL STATUS LIKE 'Innodb_checkpoint_age'")[0][1]) > 100_000:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from include.proven import backup, chains, drill, ids
@@ -12,7 +10,7 @@ from include.proven.errors import IntegrityError, SourceError
 from include.proven.installation import Installation
 from include.proven.manifest import Manifest
 from include.proven.proof.verdict import Verdict
-from tests.physical.conftest import Writing
+from tests.physical.conftest import Writing, write_pages
 from tests.servers.databases import DatabaseServer
 
 
@@ -29,15 +27,6 @@ def run_drill(installation: Installation, point: str) -> Verdict:
 def stored(manifest: Manifest) -> int:
     """Return how many bytes a recovery point takes up."""
     return sum(artifact.bytes for artifact in manifest.artifacts)
-
-
-def write_pages(shop: DatabaseServer) -> None:
-    """Wait until the server has written all changed pages to its files: pages count as changed from its last checkpoint on."""
-    shop.sql("SET GLOBAL innodb_max_dirty_pages_pct_lwm = 0; SET GLOBAL innodb_max_dirty_pages_pct = 0")
-    deadline = time.monotonic() + 120
-    while int(shop.sql("SHOW GLOBAL STATUS LIKE 'Innodb_checkpoint_age'")[0][1]) > 100_000:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_a_full_one_and_three_links_under_writes_are_proven(

@@ -89,7 +89,7 @@ class PhysicalBackup(Backup):
 
     def _send(self, reader: client.Session) -> list[dict[str, Any]]:
         """Copy the data directory and look at the server, both of one moment. Add what is known of it to the result."""
-        self._require_data_directory(reader)
+        require_data_directory(reader)
         reader.execute(STAY)
         outgoing, pipeline = self._outgoing(ARTIFACT, "datadir"), Pipeline()
         asked = questions.Questions(self._job["questions"], self._tools, self._job["source"], self._context.commands)
@@ -185,18 +185,19 @@ class PhysicalBackup(Backup):
             self._result["fingerprint"] = found
         with self._context.progress.stage("inventory"):
             self._take_inventory(reader, defined)
+        reader.execute("COMMIT")  # whoever waits to alter what it has looked at need not wait for the copy's end
 
     def _require_unchanged(self) -> None:
         with self._connect() as later:
             changes.require_none(self._definitions, changes.look(later, self._result["schemas"]))
 
-    def _require_data_directory(self, reader: client.Session) -> None:
-        """Raise AgentError (source) unless the server's data directory can be read from here."""
-        named = reader.query("SELECT @@GLOBAL.datadir")[0][0] or ""
-        folder = pathlib.Path(named)
-        if not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
-            what = f"the data directory {folder} of the server can't be read from here"
-            raise AgentError("source", what, hint=HINT_HOST)
+
+def require_data_directory(session: client.Session) -> None:
+    """Raise AgentError (source) unless the server's data directory can be read from here."""
+    folder = pathlib.Path(session.query("SELECT @@GLOBAL.datadir")[0][0] or "")
+    if not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
+        what = f"the data directory {folder} of the server can't be read from here"
+        raise AgentError("source", what, hint=HINT_HOST)
 
 
 def explain_copy(process: Process, status: int, endpoint: Endpoint) -> AgentError:

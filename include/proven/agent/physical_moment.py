@@ -165,11 +165,11 @@ class PhysicalMoment:
             self._open_beside()
             self._require_held()
             self._hearing.let_pass(self._marker)
+            self._open.set()
             self._hearing.wait_for(RELEASED)
         except BaseException:
             self._hearing.cut()
             raise
-        self._open.set()
 
     def wait(self) -> None:
         """Wait until it is open, or never will be."""

@@ -10,6 +10,7 @@
 | REPLICA MONITOR (MariaDB) | whether the source is a replica, and a stale one; without it, verdicts say so |
 | REPLICATION CLIENT (MySQL) | file and offset of the binary log in the manifest; without it, the GTID alone |
 | REPLICATION SLAVE, and BINLOG MONITOR (MariaDB) | following the binary log; needed with `binlogs` only |
+| PROCESS, and BINLOG MONITOR (MariaDB) | copying the server's files; needed with `method: physical` only |
 | ALL on `proven_canary` | the row that is written before each backup (not needed with `canary: false`) |
 """
 
@@ -23,6 +24,9 @@ REPLICATION = {"mariadb": "REPLICA MONITOR", "mysql": "REPLICATION CLIENT"}
 
 BINLOG = {"mariadb": ("REPLICATION SLAVE", "BINLOG MONITOR"), "mysql": ("REPLICATION SLAVE", "REPLICATION CLIENT")}
 """Global privileges that a stream of the binary log needs, by flavour."""
+
+PHYSICAL = {"mariadb": ("PROCESS", "BINLOG MONITOR")}
+"""Global privileges that the method `physical` needs besides, by flavour."""
 
 CANARY_SCHEMA = "proven_canary"
 
@@ -39,3 +43,8 @@ def backup_grants(account: str, flavour: str) -> str:
 def binlog_grants(account: str, flavour: str) -> str:
     """Return the SQL that gives `account` what it needs besides to follow the binary log."""
     return f"GRANT {', '.join(BINLOG[flavour])} ON *.* TO {account};\n"
+
+
+def physical_grants(account: str, flavour: str) -> str:
+    """Return the SQL that gives `account` what it needs besides for physical backups."""
+    return f"GRANT {', '.join(PHYSICAL[flavour])} ON *.* TO {account};\n"

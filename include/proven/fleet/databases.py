@@ -53,7 +53,7 @@ class Database(Model):
     """What the server is. The two are no longer alike: a dump of one is not restored on the other."""
     method: Literal["logical", "physical"] = "logical"
     """`logical`: SQL, which any server of the series loads. `physical`: the server's own files, of all its schemas, which are
-    restored much faster; the backup must run where they can be read (`host`)."""
+    restored without running SQL; the backup must run where they can be read (`host`)."""
     incremental: Incremental | None = None
     """Of the method `physical`: not every backup is a full one. Unset: each is."""
     schedule: Text | None

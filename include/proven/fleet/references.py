@@ -47,16 +47,13 @@ def _find_checks(_fleet: dict[str, Any], database: dict[str, Any], folder: pathl
 def _find_method(_fleet: dict[str, Any], database: dict[str, Any], _folder: pathlib.Path) -> Iterator[Finding]:
     if database.get("method") != "physical":
         if database.get("incremental"):
-            yield ("incremental",), "goes with the method `physical` only", "Add `method: physical`, or remove it."
+            what = "goes with the method `physical` only"
+            yield ("incremental", "full_every"), what, "Add `method: physical`, or remove `incremental`."
         return
     if database.get("engine") == "mysql":
         yield ("method",), "is not there for mysql yet", "Leave it `logical`."
     if database.get("schemas"):
-        yield (
-            ("schemas",),
-            "can't be chosen",
-            "The method `physical` takes all of a server's files: remove `schemas`, or `method`.",
-        )
+        yield ("method",), "takes all of a server's schemas: none can be chosen", "Remove `schemas`, or leave it `logical`."
 
 
 def _find_schedule(_fleet: dict[str, Any], database: dict[str, Any], _folder: pathlib.Path) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from include.proven import copies, drill, ids, progress
-from include.proven.errors import CheckError, PageError, ProvenError
+from include.proven.errors import CheckError, ConfigError, PageError, ProvenError
 from include.proven.installation import Installation
 from include.proven.manifest import Manifest
 from include.proven.proof.verdict import Verdict
@@ -100,6 +100,9 @@ def prepare(installation: Installation, order: Order, on_progress: progress.OnPr
     with scratch.make(installation, order.sandbox) as folder:
         workshop = Workshop(installation, order.database, order.recovery_point, order.store, folder)
         manifest = workshop.bring(on_progress)
+        if manifest.method == "physical":
+            what = f"{order.recovery_point} is physical: there are no ways to break such a copy yet"
+            raise ConfigError(what, hint="Sabotage a recovery point of the method logical.")
         _require_good(workshop, order, on_progress)
         yield lambda way: _try(workshop, manifest, order, way, on_progress)
 
