@@ -15,16 +15,16 @@ from include.proven.stores.contract import Store, StoredObject
 
 FEW = 8
 """Databases of which each is asked for by itself, whatever the store holds."""
-LINES = 400
-"""Of a listing, that cost Swift as much as a request and its answer cost both ends."""
+LINES = 300
+"""Of a listing, that cost Swift and us about as much as one more request."""
 RANGES = 8
 """In so many pieces a store is listed as a whole, at the same time."""
 
 
-def is_worthwhile(store: Store, databases: Sequence[str], pool: Pool) -> bool:
+def is_worthwhile(store: Store, databases: Sequence[str], pool: Pool, *, if_unknown: bool) -> bool:
     """Say whether to list a store as a whole is less work than a request for each of these databases. Raise StoreError.
 
-    A store that does not know how much it holds is S3, which lists forwards only, and so the whole of a database anyway.
+    `if_unknown` is the answer for a store that does not know how much it holds.
     """
     if pool is None or len(databases) <= FEW:
         return False
@@ -32,7 +32,7 @@ def is_worthwhile(store: Store, databases: Sequence[str], pool: Pool) -> bool:
         count = store.count_objects()
     except NothingStoredError:
         return False
-    return count is None or count <= LINES * len(databases)
+    return if_unknown if count is None else count <= LINES * len(databases)
 
 
 def list_whole(
@@ -57,7 +57,8 @@ def newest_first(store: Store, databases: Sequence[str], pool: Pool) -> Mapping[
 
     Raise StoreError, now or as they are read; NothingStoredError only as they are.
     """
-    if is_worthwhile(store, databases, pool):
+    # S3 does not know: it lists forwards only, and so would list the whole of each database
+    if is_worthwhile(store, databases, pool, if_unknown=True):
         whole = list_whole(store, databases, pool, _is_record)
         return {database: iter(objects[::-1]) for database, objects in whole.items()}
     # `:` comes after all digits: ids begin with a date

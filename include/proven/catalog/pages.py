@@ -108,7 +108,7 @@ class PageLog(SignedRecords):
     def page_events_of(self, databases: Iterable[str], pool: Pool = None) -> list[EventName]:
         """Return the names of all events of the pages of many databases; with a pool by as few requests as may be."""
         asked = list(databases)
-        if listing.is_worthwhile(self.store, asked, pool):
+        if listing.is_worthwhile(self.store, asked, pool, if_unknown=False):
             listed = itertools.chain.from_iterable(listing.list_whole(self.store, asked, pool, _is_of_page).values())
             return [name for stored in listed if (name := parse_name(stored.key))]
         return list(itertools.chain.from_iterable(map_at_once(pool, self.page_events, asked)))
