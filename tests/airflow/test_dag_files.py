@@ -16,9 +16,19 @@ DATABASES = ("shop", "ods", "ods_easy")
 SEVERAL = "ods_easy"
 """The database with several stores."""
 OF_THE_FLEET = {"acknowledge", "digest", "fire_drill", "page_test", "reaper", "sabotage", "watch"}
+LOGGED = "shop"
+"""The database whose binary log is shipped."""
+PRUNED = "ods_easy"
+"""The database with a retention."""
 BY_HAND = {"acknowledge"}
 """Whoever triggers it sees what becomes of it."""
-EVERY_DAG = {*OF_THE_FLEET, *(f"backup__{name}" for name in DATABASES), *(f"drill__{name}" for name in DATABASES)}
+EVERY_DAG = {
+    *OF_THE_FLEET,
+    f"binlogs__{LOGGED}",
+    f"retention__{PRUNED}",
+    *(f"backup__{name}" for name in DATABASES),
+    *(f"drill__{name}" for name in DATABASES),
+}
 
 
 def write_fleet(folder: pathlib.Path) -> dict[str, object]:
@@ -50,9 +60,9 @@ def write_fleet(folder: pathlib.Path) -> dict[str, object]:
             "test_page": {"schedule": "0 9 15 * *"},
         },
         "databases": {
-            "shop": database,
+            LOGGED: {**database, "binlogs": {}},
             "ods": {**database, "schedule": None},
-            SEVERAL: {**database, "stores": ["swift", "far"]},
+            SEVERAL: {**database, "stores": ["swift", "far"], "retention": {"daily": 7}},
         },
     }
 
@@ -88,6 +98,7 @@ def test_a_worker_builds_only_the_dag_that_it_runs(tmp_path: pathlib.Path, monke
 def test_schedules_come_from_the_fleet(bag: DagBag) -> None:
     assert bag.dags["backup__shop"].schedule == "0 2 * * *"
     assert bag.dags["backup__ods"].schedule is None
+    assert bag.dags[f"binlogs__{LOGGED}"].schedule == "*/10 * * * *"
     assert bag.dags["fire_drill"].schedule is None
     assert bag.dags["reaper"].schedule == "@hourly"
     assert bag.dags["sabotage"].schedule == "@monthly"
@@ -118,6 +129,7 @@ def test_a_run_that_takes_too_long_is_noticed(bag: DagBag) -> None:
     limits = {dag_id: dag.deadline[0].interval for dag_id, dag in bag.dags.items() if dag.deadline}
     at_once = {"fire_drill": 3 * 5 * hour + hour, "sabotage": 3 * 5 * hour + hour / 4, "reaper": hour + hour / 4}
     assert {dag_id: limits.pop(dag_id) for dag_id in at_once} == at_once
+    assert limits.pop(f"binlogs__{LOGGED}") == datetime.timedelta(minutes=35)
     drills = {f"drill__{name}": 3 * 5 * hour + hour for name in DATABASES}
     copies = 4 * 3 * hour + datetime.timedelta(minutes=70)
     backups = {"backup__shop": 3.5 * hour, "backup__ods": 3.5 * hour, f"backup__{SEVERAL}": 3.5 * hour + copies}
@@ -160,8 +172,8 @@ def test_the_fleets_time_limits_are_kept(bag: DagBag) -> None:
 
 def test_the_task_that_knows_the_error_pages_too(bag: DagBag) -> None:
     told = {task.task_id for dag in bag.dags.values() for task in dag.tasks if task.on_failure_callback}
-    about_pages = {"digest", "test_page", "watch"}
-    assert told == {"back_up", "complete_copies", "choose", "verdict", "destroy", "reap", "sabotage", *about_pages}
+    by_themselves = {"digest", "prune", "reap", "sabotage", "stream", "test_page", "watch"}
+    assert told == {"back_up", "complete_copies", "choose", "verdict", "destroy", *by_themselves}
 
 
 def test_a_drill_is_built_in_the_pool_of_its_sandbox(bag: DagBag) -> None:
@@ -172,7 +184,7 @@ def test_a_drill_is_built_in_the_pool_of_its_sandbox(bag: DagBag) -> None:
 
 
 def test_what_was_begun_is_cleared_away_and_decides_the_runs_colour(dag: DAG) -> None:
-    if dag.dag_id in OF_THE_FLEET - {"fire_drill"}:
+    if dag.dag_id in {*OF_THE_FLEET, f"binlogs__{LOGGED}", f"retention__{PRUNED}"} - {"fire_drill"}:
         assert len(dag.task_ids) == 1, "it begins nothing that another task would have to end"
         return
     (teardown,) = (task for task in dag.tasks if task.is_teardown)
