@@ -65,11 +65,12 @@ def put_together(installation: Installation, source: DatabaseServer, store: str 
     return found
 
 
-def end_dump_threads(source: DatabaseServer) -> None:
-    """End what still reads the log: a server notices late that its reader has gone, and purges nothing before."""
-    while found := [row[0] for row in source.sql("SHOW PROCESSLIST") if row[4].startswith("Binlog Dump")]:
-        for number in found:  # it may be gone by now
-            source.run(source.tools["client"], source.admin, f"KILL {number}".encode())
+def purge(source: DatabaseServer, file: str) -> None:
+    """Have the server forget a log and those before it. It keeps one that is read, or needed after a crash, without a word."""
+    while file in logs(source):
+        for number in [row[0] for row in source.sql("SHOW PROCESSLIST") if row[4].startswith("Binlog Dump")]:
+            source.run(source.tools["client"], source.admin, f"KILL {number}".encode())  # it may be gone by now
+        source.sql(f"PURGE BINARY LOGS TO '{logs(source)[-1]}'")
         time.sleep(0.1)
 
 
