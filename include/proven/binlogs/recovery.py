@@ -106,7 +106,7 @@ def plan(installation: Installation, manifest: Manifest, store: str, until: prot
     if config.schemas is not None:
         raise ConfigError(
             f"database {manifest.database} is backed up by its `schemas`, and the binary log is the whole server's",
-            hint="What it holds of other schemas can't be told apart for certain: take them all (no `schemas`) to reach any moment.",
+            hint="Other schemas' changes can't be told apart for certain: take all (no `schemas`) to reach any moment.",
         )
     names = [store, *(name for name in config.stores if name != store)]
     failures: list[ProvenError] = []
