@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import pathlib
-import shutil
 from collections.abc import Callable
 
 import pytest
 
 from include.proven import servers
-from include.proven.local_airflow.home import LocalAirflow
 from tests.airflow.test_one_process import ORDERS, run_here
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import FleetFiles, MakeFleet
@@ -76,13 +73,10 @@ def files(mariadb_source: DatabaseServer, make_fleet: MakeFleet, pager: Pager) -
         (quota_is_used_up, "413"),
     ],
 )
-def test_a_backup_that_fails_pages_once(
-    files: FleetFiles, swift: Swift, pager: Pager, break_it: Break, cause: str, prepared_airflow: pathlib.Path
-) -> None:
+def test_a_backup_that_fails_pages_once(files: FleetFiles, swift: Swift, pager: Pager, break_it: Break, cause: str) -> None:
     good = files.connections["swift"]["password"]
     break_it(files, swift)
     files.write()
-    shutil.copytree(prepared_airflow, files.folder / "state")
 
     done = run_here(files, "backup__shop")
     assert done.returncode == 1, done.stdout[-2000:]
@@ -94,11 +88,10 @@ def test_a_backup_that_fails_pages_once(
     nothing_stored(files, swift)
 
 
-def test_a_drill_without_space_pages_once(files: FleetFiles, pager: Pager, prepared_airflow: pathlib.Path) -> None:
+def test_a_drill_without_space_pages_once(files: FleetFiles, pager: Pager) -> None:
     assert files.run("backup", "shop").returncode == 0
     files.document["sandboxes"]["local"]["space_factor"] = 1e12
     files.write()
-    shutil.copytree(prepared_airflow, files.folder / "state")
 
     done = run_here(files, "drill__shop")
     assert done.returncode == 1
@@ -106,11 +99,3 @@ def test_a_drill_without_space_pages_once(files: FleetFiles, pager: Pager, prepa
     assert "space" in str(incident)
     assert incident.dedup_key == "proven/shop/drill-unproven"
     nothing_runs(files)
-
-
-@pytest.fixture(scope="module")
-def prepared_airflow(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """Make Airflow's database once: each test copies it."""
-    state = tmp_path_factory.mktemp("prepared") / "state"
-    LocalAirflow(state).prepare()
-    return state

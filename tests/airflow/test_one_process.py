@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -35,8 +39,19 @@ def run_here(files: FleetFiles, *dags: str, **variables: str) -> subprocess.Comp
     return run_python(files, ["-m", "proven_airflow.run_here", *dags], **variables)
 
 
+@functools.cache
+def prepared_airflow() -> pathlib.Path:
+    """Make Airflow's database once for all tests of this process and return its state directory. It goes with the process."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="proven-prepared-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    LocalAirflow(folder / "state").prepare()
+    return folder / "state"
+
+
 def run_python(files: FleetFiles, arguments: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run Python where this fleet's Airflow is."""
+    """Run Python where this fleet's Airflow is: a copy of one whose database was made once."""
+    if not (files.folder / "state").exists():
+        shutil.copytree(prepared_airflow(), files.folder / "state")
     airflow = LocalAirflow(files.folder / "state", environment=files.variables | variables)
     paths = {"PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'plugins'}", "PROVEN_PROGRESS": str(files.folder / "progress.jsonl")}
     argv, environment = [sys.executable, *arguments], airflow.prepare() | paths

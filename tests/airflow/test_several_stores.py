@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import pathlib
-import shutil
 
 import pytest
 
 from include.proven import copies
-from include.proven.local_airflow.home import LocalAirflow
 from tests.airflow.test_one_process import ORDERS, run_here, run_python
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import FleetFiles, MakeFleet, swift_connection
@@ -28,24 +25,13 @@ sys.exit(dag.test(run_conf={"database": "shop", "store": sys.argv[1]}).state != 
 SOON = {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "0"}
 
 
-@pytest.fixture(scope="module")
-def prepared_airflow(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """Make Airflow's database once: each test copies it."""
-    state = tmp_path_factory.mktemp("prepared") / "state"
-    LocalAirflow(state).prepare()
-    return state
-
-
 @pytest.fixture
-def files(
-    mariadb_source: DatabaseServer, make_fleet: MakeFleet, swift: Swift, pager: Pager, prepared_airflow: pathlib.Path
-) -> FleetFiles:
+def files(mariadb_source: DatabaseServer, make_fleet: MakeFleet, swift: Swift, pager: Pager) -> FleetFiles:
     schema = mariadb_source.fresh_schema("shop")
     mariadb_source.sql(ORDERS, schema)
     files = make_fleet(mariadb_source, schemas=[schema], endpoint=pager.url)
     files.connections["pager"]["password"] = ROUTING_KEY
     files.add_swift("far", swift)
-    shutil.copytree(prepared_airflow, files.folder / "state")
     return files
 
 
