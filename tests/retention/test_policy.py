@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 
 import hypothesis
+import pytest
 from hypothesis import strategies as st
 
 from include.proven.fleet.retention import Retention
@@ -121,3 +122,9 @@ def test_nothing_older_goes_while_an_incremental_is_being_taken() -> None:
     assert found[day(1)] == [f"may be what {begun} needs"]
     whole = dataclasses.replace(situation, half_made=[begun.replace("incremental", "full")])
     assert policy.decide(Retention(keep_last=1, proven=1), whole)[day(1)] == []
+
+
+@pytest.mark.parametrize("rules", [{}, {"proven": 5}, {"daily": 0}, {"keep_last": -1}, {"daily": 1, "proven": 0}])
+def test_a_policy_that_keeps_nothing_is_refused(rules: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"keeps nothing but the last proofs|greater than or equal to 1"):
+        Retention.model_validate(rules)

@@ -11,7 +11,7 @@ import datetime
 
 from include.proven import errors, ids
 from include.proven.catalog.at_once import Pool
-from include.proven.catalog.drills import VERDICT, Drills
+from include.proven.catalog.drills import CHAINS, DRILLS, VERDICT, Drills
 from include.proven.catalog.points import folder_of
 from include.proven.catalog.records import parse, require_same
 from include.proven.manifest import Manifest, Position
@@ -48,6 +48,8 @@ class Point:
     """Of those that can be trusted, the oldest drill first."""
     unfinished: list[str] = dataclasses.field(default_factory=list)
     """Drills that have left evidence and no verdict: they run, or were killed."""
+    unfinished_chains: list[str] = dataclasses.field(default_factory=list)
+    """Likewise those that come here from an older one by the log."""
     untrusted: list[errors.ProvenError] = dataclasses.field(default_factory=list)
     """Why records of it can't be trusted."""
 
@@ -122,18 +124,19 @@ class StandingPoints(Drills):
             except (errors.IntegrityError, errors.ConfigError) as error:
                 point.untrusted.append(error)
         for point in points:
-            concluded = {drill for of, drill in drills.values() if of is point}
-            point.unfinished = sorted(_drills_in(database, point) - concluded)
+            point.unfinished = _unfinished(database, point, DRILLS)
+            point.unfinished_chains = _unfinished(database, point, CHAINS)
 
 
 def _folder(database: str, point: Point) -> str:
     return f"{database}/{point.recovery_point}"
 
 
-def _drills_in(database: str, point: Point) -> set[str]:
-    below = f"{_folder(database, point)}/drills/"
-    names = (key.removeprefix(below).partition("/")[0].partition(".")[0] for key in point.keys if key.startswith(below))
-    return {name for name in names if ids.DRILL.fullmatch(name)}
+def _unfinished(database: str, point: Point, folder: str) -> list[str]:
+    below = f"{_folder(database, point)}/{folder}/"
+    names = {key.removeprefix(below) for key in point.keys if key.startswith(below)}
+    drills = {name.partition("/")[0].partition(".")[0] for name in names}
+    return sorted(drill for drill in drills if ids.DRILL.fullmatch(drill) and f"{drill}.json" not in names)
 
 
 def _require(key: str, content: bytes | errors.IntegrityError | None) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from include.proven import copies, ids
 from include.proven.catalog import Catalog, at_once
@@ -33,23 +33,15 @@ def describe(installation: Installation, database: str, seen: Mapping[str, Seen]
     """Return what the policy decides about. `holds` are those that the stores do not know of."""
     now = datetime.datetime.now(datetime.UTC)
     found: Holds = collections.defaultdict(list, {point: list(reasons) for point, reasons in holds.items()})
-    excluded = set()
-    limit = STEPS * installation.database(database).drill_time_limit
+    since = now - STEPS * installation.database(database).drill_time_limit
     for standing, restores in seen.values():
-        for name, point in standing.points.items():
-            if fault := date_fault(name, now):
-                excluded.add(name)
-                found[name].append(fault)
-            found[name] += [f"can't be trusted: {error.what}" for error in point.untrusted]
-            found[name] += [f"being drilled: {drill}" for drill in point.unfinished if _is_young(drill, now - limit)]
-        for restore in restores:
-            if restore.outcome == "begun" and now - restore.started_at < limit:
-                found[restore.recovery_point].append(f"being restored: {restore.id}")
+        for point, reason in (*_unsure(standing, now), *_in_use(standing, restores, since)):
+            found[point].append(reason)
     return Situation(
         copies={store: [_copy(point) for point in standing.points.values()] for store, (standing, _) in seen.items()},
         half_made={name for standing, _ in seen.values() for name in standing.half_made},
         holds=found,
-        excluded=excluded,
+        excluded={name for standing, _ in seen.values() for name in standing.points if date_fault(name, now)},
     )
 
 
@@ -80,6 +72,26 @@ def date_fault(point: str, now: datetime.datetime) -> str:
         return "of the future" if ids.started_at(point) > now + AHEAD else ""
     except ValueError:
         return "of no date that there is"
+
+
+def _unsure(standing: Standing, now: datetime.datetime) -> Iterator[tuple[str, str]]:
+    """Yield what can't be trusted, or can't be, and why."""
+    for name, point in standing.points.items():
+        if fault := date_fault(name, now):
+            yield name, fault
+        yield from ((name, f"can't be trusted: {error.what}") for error in point.untrusted)
+
+
+def _in_use(standing: Standing, restores: Sequence[Restore], since: datetime.datetime) -> Iterator[tuple[str, str]]:
+    """Yield what drills and restores are at that have begun since then, and which."""
+    for name, point in standing.points.items():
+        yield from ((name, f"being drilled: {drill}") for drill in point.unfinished if _is_young(drill, since))
+        for drill in (drill for drill in point.unfinished_chains if _is_young(drill, since)):
+            # which older one the log leads from only its verdict says
+            yield from ((older, f"being drilled: {drill}") for older in standing.points if older <= name)
+    for restore in restores:
+        if restore.outcome == "begun" and restore.started_at > since:
+            yield restore.recovery_point, f"being restored: {restore.id}"
 
 
 def _is_young(drill: str, since: datetime.datetime) -> bool:
