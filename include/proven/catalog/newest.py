@@ -97,7 +97,7 @@ class NewestProofs(Drills):
     def _judge(self, candidates: list[_Candidate], found: Mapping[str, Newest], pool: Pool) -> None:
         """Note of each database the newest of these verdicts that is proven, and newer ones that can't be trusted."""
         known = self.verified.find({candidate.key: candidate.listed for candidate in candidates if candidate.listed.verdict})
-        read = self._read_signed([candidate.key for candidate in candidates if candidate.key not in known], pool)
+        read = self._read_signed(list(_to_read(candidates, known)), pool)
         for candidate in candidates:
             newest = found[candidate.database]
             if newest.proof:
@@ -145,6 +145,16 @@ def _walk(database: str, listed: Iterator[StoredObject], now: datetime.datetime,
 def _checksums(verdict: StoredObject, last: StoredObject) -> Checksums:
     """Return those of a verdict and of its signature, which sorts after it and so, backwards, came just before."""
     return Checksums(verdict=verdict.md5, signature=last.md5 if last.key == f"{verdict.key}.asc" else "")
+
+
+def _to_read(candidates: list[_Candidate], known: Mapping[str, Said]) -> Iterator[str]:
+    """Yield the keys of the verdicts that are not known, but for those behind one that is known to be a proof."""
+    settled: set[str] = set()
+    for candidate in candidates:
+        if said := known.get(candidate.key):
+            settled |= {candidate.database} if said.outcome == "proven" else set()
+        elif candidate.database not in settled:
+            yield candidate.key
 
 
 def _take(count: int, walk: Iterator[_Candidate]) -> list[_Candidate]:
