@@ -18,9 +18,11 @@ from include.proven import ids, sweeping
 from include.proven.catalog import restores
 from include.proven.catalog.drills import CHAINS
 from include.proven.errors import ConfigError, ProvenError
+from include.proven.manifest import Server
 from include.proven.proof.verdict import Outcome, Step
 from include.proven.reports import period_gathering
 from include.proven.retention import planning, pruning
+from include.proven.sandboxes.contract import Order
 from tests.retention.conftest import SIZE, Bed, day, moment
 from tests.servers.fleets import CHECKOUT
 from tests.servers.s3 import S3
@@ -215,6 +217,27 @@ def test_what_is_drilled_restored_or_copied_stays(bed: Bed) -> None:
     assert (outcome.points, outcome.changed) == ({old[1], old[4]}, [old[3]])
     catalog.record_evidence("shop", old[3], drill, Step(name="build", outcome="done"), CHAINS)
     assert prune(bed) == [], "the log may lead there from any older one"
+
+
+def test_what_stands_in_a_sandbox_stays_and_all_while_a_sandbox_can_not_be_asked(bed: Bed) -> None:
+    bed.put(day(1), day(2))
+    opened = bed.set(keep_last=1)
+    drill = ids.new_drill(now=datetime.datetime.now(datetime.UTC))
+    server = Server(flavour="mariadb", version="10.11.1-MariaDB", identity="x", hostname="x", settings={})
+    name = ids.sandbox_name(drill)
+    opened.sandbox("local").create(Order(name, server, 1000, database="shop", recovery_point=day(1), drill=drill))
+    try:
+        assert plan_of(bed)[day(1)] == [f"stands in sandbox local: {name}"]
+    finally:
+        assert opened.sandbox("local").destroy(name)
+    machine = {"images": {"mariadb-10.11": "debian"}, "sizes": ["small"], "worker_networks": ["10.1.2.0/24"], "seed": "keys"}
+    nova = {"kind": "nova", "connection": "nowhere", "network": "inside", **machine}
+    bed.files.document["sandboxes"]["cloud"] = nova
+    bed.files.write()
+    plan = planning.make_plan(bed.open(), "shop")
+    assert (plan.going, plan.fates[0].reasons) == ([], ["a sandbox that may need it gives no answer"])
+    with pytest.raises(ProvenError, match="nowhere"):
+        plan.require()
 
 
 def test_nothing_goes_that_is_of_the_future_or_as_long_as_nothing_is_proven(bed: Bed) -> None:
