@@ -33,4 +33,5 @@ def replay(installation: Installation, drill: Drill, *, on_progress: progress.On
             )
         note.stages.extend(Stage.model_validate(stage) for stage in result["stages"])
         told = ("transactions", "file", "offset", "gtid", "committed_at", "plain_bytes")
-        note.figures["replayed"] = {name: result[name] for name in told} | {"pieces": len(way.segments)}
+        more = {"pieces": len(way.segments), "complete_to": way.complete_to.isoformat()}
+        note.figures["replayed"] = {name: result[name] for name in told} | more

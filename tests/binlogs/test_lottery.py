@@ -5,6 +5,7 @@ from __future__ import annotations
 from include.proven import drill, ids
 from include.proven.binlogs import lottery
 from include.proven.proof.verdict import Verdict
+from include.proven.reports import facts
 from tests.binlogs.kept import Kept
 
 
@@ -22,6 +23,9 @@ def test_the_older_one_and_the_log_are_the_younger_one(kept: Kept) -> None:
     position = kept.younger.position
     assert position is not None
     assert (replayed["file"], replayed["offset"]) <= (position.file, position.offset)
+    said = dict(facts.drill(verdict))
+    assert said["reached from"].startswith(f"{kept.older.recovery_point}, by {replayed['transactions']} transactions in ")
+    assert "the log in the store is complete up to 2" in said["measured RPO"]
     # nobody may take it for a proof of the copy itself
     catalog = kept.logged.opened.catalog("shop")
     assert catalog.verdicts("shop", kept.younger.recovery_point) == []

@@ -37,6 +37,8 @@ class Way:
     segments: list[Segment]
     log_store: str
     """Name of the store that the pieces are read from."""
+    complete_to: datetime.datetime
+    """The newest moment that the log in that store reaches from there, by the source's clock."""
     until: protocol.ReplayUntil
 
 
@@ -112,7 +114,8 @@ def plan(installation: Installation, manifest: Manifest, store: str, until: prot
     failures: list[ProvenError] = []
     for name in names:
         try:
-            return Way(manifest, store, _segments(installation, manifest, name, until), name, until)
+            chain = _chain(installation, manifest, name)
+            return Way(manifest, store, _segments(chain, until), name, chain.complete_to, until)
         except ProvenError as error:
             failures.append(error)
     raise failures[0]
@@ -160,12 +163,15 @@ def recover_into_empty(
         raise
 
 
-def _segments(installation: Installation, manifest: Manifest, store: str, until: protocol.ReplayUntil) -> list[Segment]:
+def _chain(installation: Installation, manifest: Manifest, store: str) -> continuity.Chain:
     catalog = installation.catalog(manifest.database, store)
     first = _position(manifest).file.rpartition(".")[2]
     names = catalog.segment_names(manifest.database, manifest.server.identity)
     behind = [name for name in names if not first or name.number >= int(first)]
-    chain = continuity.follow(manifest, catalog.segments(behind))
+    return continuity.follow(manifest, catalog.segments(behind))
+
+
+def _segments(chain: continuity.Chain, until: protocol.ReplayUntil) -> list[Segment]:
     if until["kind"] == "moment":
         return continuity.until_moment(chain, datetime.datetime.fromtimestamp(until["moment"], datetime.UTC))
     if until["kind"] == "position":

@@ -62,6 +62,7 @@ def drill(verdict: Verdict) -> Facts:
     yield "recovery point", verdict.recovery_point
     if verdict.via:
         yield "reached from", f"{verdict.via}{replayed(verdict)}"
+        yield from log_reach(verdict)
     yield "restored in", f"sandbox {verdict.sandbox}, from store {verdict.store}"
     if findings := isolation(verdict):
         broken = [finding["said"] for finding in findings if not finding["ok"]]
@@ -85,6 +86,15 @@ def replayed(verdict: Verdict) -> str:
             pieces, log = count(found["pieces"], "piece"), format_bytes(found["plain_bytes"])
             return f", by {count(found['transactions'], 'transaction')} in {pieces} of the binary log ({log})"
     return ""
+
+
+def log_reach(verdict: Verdict) -> Facts:
+    """Yield up to which moment the log in the store goes: what would have been lost, had the source died as the drill began."""
+    for step in verdict.steps:
+        if found := step.figures.get("replayed"):
+            reached = datetime.datetime.fromisoformat(found["complete_to"])
+            behind = max((verdict.started_at - reached).total_seconds(), 0.0)
+            yield "measured RPO", f"{format_seconds(behind)}: the log in the store is complete up to {moment(reached)}"
 
 
 def isolation(verdict: Verdict) -> list[dict[str, Any]]:
