@@ -63,6 +63,53 @@ def test_whoever_is_killed_the_next_stream_goes_on(files: FleetFiles, shop: Inst
     assert streams.put_together(shop, logging)[first] == streams.log_bytes(logging, first)
 
 
+@pytest.mark.parametrize("gently", [30, 0], ids=["stopped", "crashed"])
+def test_a_server_that_ends_and_comes_back(shop: Installation, logging: DatabaseServer, gently: float) -> None:
+    streaming.stream(shop, "shop", seconds=0.1)
+    first = streams.logs(logging)[-1]
+    insert(logging, rows=2)
+    logging.process.stop(gently=gently)
+    try:
+        with pytest.raises(errors.SourceError, match="can't be reached"):
+            streaming.stream(shop, "shop", seconds=0.1)
+    finally:
+        logging.process.start()
+    streaming.stream(shop, "shop", seconds=0.1)
+    assert streams.put_together(shop, logging)[first] == streams.log_bytes(logging, first)
+    last = [piece for piece in streams.segments(shop.catalog("shop"), logging) if piece.file == first][-1]
+    assert (last.rotated, last.next_file) == (True, "")
+
+
+def test_what_has_come_of_the_log_outlives_a_server_that_is_lost(
+    files: FleetFiles, logging: DatabaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.document["databases"]["shop"]["binlogs"] |= {"lag": "10m", "piece": "16 MB"}
+    files.write()
+    shop = files.open(monkeypatch)
+    file, met, begun = streams.logs(logging)[-1], [], threading.Event()
+
+    def follow() -> None:
+        try:
+            streaming.stream(shop, "shop", on_piece=lambda piece: begun.set())
+        except errors.ProvenError as error:
+            met.append(error)
+
+    stream = threading.Thread(target=follow)
+    stream.start()
+    try:
+        assert begun.wait(PATIENCE)
+        insert(logging, rows=2)
+        written = int(logging.sql("SHOW BINARY LOGS")[-1][1])
+        here = f"proven-agent-*/{file}"
+        processes.wait_until(lambda: any(path.stat().st_size >= written for path in files.scratch.glob(here)), PATIENCE)
+    finally:
+        logging.process.stop(gently=0)
+        stream.join()
+        logging.process.start()
+    assert [type(error) for error in met] == [errors.SourceError]
+    assert streams.names(shop.catalog("shop"), logging)[-1].end == written
+
+
 def test_a_store_that_was_left_behind_is_brought_level(
     files: FleetFiles, logging: DatabaseServer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,8 +134,7 @@ def test_a_purged_log_is_a_gap_that_a_new_recovery_point_ends(shop: Installation
     streaming.stream(shop, "shop", seconds=0.1)
     lost = streams.logs(logging)[-1]
     logging.sql("INSERT INTO shop.orders (note) VALUES ('lost'); FLUSH BINARY LOGS")
-    streams.end_dump_threads(logging)
-    logging.sql(f"PURGE BINARY LOGS TO '{streams.logs(logging)[-1]}'")
+    streams.purge(logging, lost)
     with pytest.raises(errors.SourceError, match="purged") as refused:
         streaming.stream(shop, "shop", seconds=0.1)
     assert lost in refused.value.detail

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 import urllib.parse
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from . import binlog_place, client, position, processes, sealing, server, ticks
 from .asking import Asker
@@ -69,7 +69,7 @@ class Stream:
         place, self._skipped = binlog_place.choose(asker, session, job["places"])
         self._keys = sealing.write_keys(context.private_directory(), job["recipients"])
         self._follower = Follower(job, context, place, self._ship)
-        self._mark: Optional[Mark] = None  # noqa: UP045  # Python 3.9
+        self._mark: Mark | None = None
         self._complete_to = job["complete_to"]
         stage = context.progress.stage
         self._plain, self._sent = stage("binlog"), stage("upload")
@@ -82,6 +82,11 @@ class Stream:
             try:
                 self._follower.start()
                 self._keep_up(time.monotonic())
+            except AgentError as error:
+                if error.kind == "source":
+                    # the server may be gone for good: what has come of its log is all that there is
+                    self._follower.ship_all()
+                raise
             finally:
                 self._follower.stop()
 

@@ -12,7 +12,7 @@ import pathlib
 import struct
 import zlib
 from collections.abc import Callable
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from . import gtid_sets
 from .errors import AgentError
@@ -60,8 +60,8 @@ class BinlogFile:
         self._shift = 0
         """Offset on the server less offset here."""
         self._checksums = False
-        self._first_at: Optional[int] = None  # noqa: UP045  # Python 3.9
-        self._last_at: Optional[int] = None  # noqa: UP045
+        self._first_at: int | None = None
+        self._last_at: int | None = None
         self._handlers: dict[int, Callable[[bytes], None]] = {
             ROTATE: self._see_rotate,
             STOP: self._see_stop,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
-from typing import Optional
 
 from .binlog_file import BinlogFile, format_time
 from .binlog_reader import BinlogReader, number_of
@@ -22,13 +22,15 @@ class Follower:
         """Number of the file and offset in it up to which whole events have come."""
         self.moved = time.monotonic()
         """When anything came, or was shipped."""
+        self._foreign = False
+        """It is the log of another that has come: nothing of it is shipped."""
         self._ship = ship
         self._place = place
         self._most = job["piece_bytes"]
         self._scratch = job["scratch_bytes"]
         folder = context.private_directory()
         self._reader = BinlogReader(job["tools"], job["source"], context.commands, folder, self._scratch)
-        self._file: Optional[BinlogFile] = None  # noqa: UP045  # Python 3.9
+        self._file: BinlogFile | None = None
 
     def start(self) -> None:
         """Have the tool begin at the place."""
@@ -48,10 +50,17 @@ class Follower:
         elif not alive:
             self._reader.check()
 
+    def ship_all(self) -> None:
+        """Ship what is whole of what has come, after an error of the source's."""
+        with contextlib.suppress(AgentError):  # it is the error that is known
+            while self._take_in():
+                self.ship_rest()
+        self.ship_rest()
+
     def ship_rest(self) -> None:
         """Ship what waits, if anything does."""
         file = self._file
-        if file is None or (file.end == file.start and not file.ended):
+        if file is None or self._foreign or (file.end == file.start and not file.ended):
             return
         self._ship(file)
         file.shipped()
@@ -81,6 +90,7 @@ class Follower:
     def _require_same(self, file: BinlogFile) -> None:
         wanted = self._place["created_at"]
         if wanted and file.created_at and format_time(file.created_at) != wanted:
+            self._foreign = True
             raise AgentError(
                 "source",
                 f"binary log {file.name} is not the one that was shipped under that name",

@@ -7,7 +7,6 @@ import re
 import secrets
 import shutil
 import threading
-from typing import Optional
 
 from . import client, explain
 from .errors import AgentError
@@ -36,7 +35,7 @@ class BinlogReader:
         self._tools = tools
         self._endpoint = endpoint
         self._commands = commands
-        self._process: Optional[Process] = None  # noqa: UP045  # Python 3.9
+        self._process: Process | None = None
 
     def start(self, file: str, offset: int) -> None:
         """Fetch the logs, from that offset of that file on, into the empty directory. To be called in the main thread."""
