@@ -89,7 +89,7 @@ def test_a_dump_behind_who_waits_for_its_own_lock_is_ended(
     source: DatabaseServer, objects: ObjectServer, keys: Keys, tmp_path: pathlib.Path, make: Callable[[str], str]
 ) -> None:
     schema = make("MyISAM")
-    with pytest.raises(errors.SourceError, match="has waited for a lock for 2 s|was altered during the backup") as caught:
+    with pytest.raises(errors.SourceError, match=r"has waited for a lock for 2 s|was altered during the backup") as caught:
         back_up_while(source, objects, keys, tmp_path, schema, f"DROP TABLE `{schema}`.z_last")
     assert "z_last" in caught.value.detail
     assert source.sql("SHOW TABLES", schema) == [["a_ballast"]]
