@@ -79,6 +79,11 @@ def test_who_wants_a_table_for_himself_gets_it_between_its_readers(
     source: DatabaseServer, objects: ObjectServer, keys: Keys, tmp_path: pathlib.Path, make: Callable[[str], str]
 ) -> None:
     schema = make("InnoDB")
+    if source.flavour == "mariadb":
+        # no savepoint can be made once such a table was read
+        source.sql(
+            "CREATE TABLE b_aria (id INT PRIMARY KEY) ENGINE=Aria TRANSACTIONAL=1; INSERT INTO b_aria VALUES (1)", schema
+        )
     locked = [f"LOCK TABLES `{schema}`.z_last WRITE", "UNLOCK TABLES"]
     result, took = back_up_while(source, objects, keys, tmp_path, schema, *locked)
     assert result["fingerprint"]["tables"][f"{schema}.z_last"]["rows"] == 2**13
