@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import include.proven
 from include.proven import agent_client, audit, chains, errors, ids, progress
-from include.proven.agent import protocol
+from include.proven.agent import jobs, protocol
 from include.proven.catalog import Catalog
 from include.proven.errors import ProvenError
 from include.proven.hosts.contract import GRACE
@@ -119,7 +119,7 @@ class _Run:
             with contextlib.suppress(ProvenError):
                 discard_from(self.catalogs[name], self.database, self.recovery_point)
 
-    def _begin(self) -> protocol.BackupJob:
+    def _begin(self) -> jobs.BackupJob:
         """Return the job for an agent that begins anew."""
         self.uploads.resumed = False
         for name, catalog in self.catalogs.items():
@@ -198,7 +198,7 @@ def choose_kind(installation: Installation, database: str) -> str:
     return "incremental" if plan.since == "last" else "differential"
 
 
-def _job(installation: Installation, database: str, recovery_point: str, stores: Sequence[str]) -> protocol.BackupJob:
+def _job(installation: Installation, database: str, recovery_point: str, stores: Sequence[str]) -> jobs.BackupJob:
     config = installation.database(database)
     job = _logical_job(installation, database, recovery_point, stores)
     if config.method == "logical":
@@ -210,16 +210,16 @@ def _job(installation: Installation, database: str, recovery_point: str, stores:
         "base": base.recovery_point if base else "",
         "base_server": base.server.identity if base else "",
     }
-    return cast(protocol.PhysicalJob, {**job, "job": "physical", "tools": tools, **on})
+    return cast(jobs.PhysicalJob, {**job, "job": "physical", "tools": tools, **on})
 
 
 def _catalogs(installation: Installation, database: str, stores: Sequence[str]) -> list[Catalog]:
     return [installation.catalog(database, store) for store in stores]
 
 
-def _logical_job(installation: Installation, database: str, recovery_point: str, stores: Sequence[str]) -> protocol.BackupJob:
+def _logical_job(installation: Installation, database: str, recovery_point: str, stores: Sequence[str]) -> jobs.BackupJob:
     config = installation.database(database)
-    return protocol.BackupJob(
+    return jobs.BackupJob(
         protocol=protocol.VERSION,
         job="backup",
         recovery_point=recovery_point,

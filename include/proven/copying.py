@@ -12,7 +12,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 from include.proven import agent_client, progress, restore
-from include.proven.agent import protocol
+from include.proven.agent import jobs, protocol
 from include.proven.errors import ConfigError, IntegrityError, ProvenError, StoreError
 from include.proven.installation import Installation
 from include.proven.manifest import Artifact
@@ -68,7 +68,7 @@ def copy_recovery_point(
         artifacts = transfer.open(signed.manifest.artifacts)
         sent = 0
         if any(artifact["missing"] for artifact in artifacts):
-            job = protocol.CopyJob(
+            job = jobs.CopyJob(
                 protocol=protocol.VERSION,
                 job="copy",
                 source=installation.job_store(source),
@@ -107,7 +107,7 @@ def fetch_recovery_point(
     with _telling_what_stays(f"in {folder}"):
         _make_folder(folder)
         reads = restore.Reads(catalog.store, f"{database}/{recovery_point}")
-        job = protocol.FetchJob(
+        job = jobs.FetchJob(
             protocol=protocol.VERSION,
             job="fetch",
             store=installation.job_store(store),
@@ -131,7 +131,7 @@ class Transfer:
     uploads: dict[str, Upload] = dataclasses.field(default_factory=dict)
     """By artifact; those that the target has whole have none."""
 
-    def open(self, artifacts: Sequence[Artifact]) -> list[protocol.CopyArtifact]:
+    def open(self, artifacts: Sequence[Artifact]) -> list[jobs.CopyArtifact]:
         """Return artifacts as a job takes them, and open the upload of each that the target does not have whole.
 
         Raise IntegrityError if the target has an object of another size in the place of one.
@@ -139,7 +139,7 @@ class Transfer:
         whole = {stored.key: stored.bytes for stored in self.target.list_objects(self.folder)}
         return [self._open(artifact, whole.get(self._key(artifact.name))) for artifact in artifacts]
 
-    def _open(self, artifact: Artifact, there: int | None) -> protocol.CopyArtifact:
+    def _open(self, artifact: Artifact, there: int | None) -> jobs.CopyArtifact:
         missing: set[int] = set()
         if there is None:
             upload = self.uploads[artifact.name] = self.target.resume_upload(self._key(artifact.name))
@@ -151,7 +151,7 @@ class Transfer:
                 hint="`./proven sweep` removes what has no manifest there; what has one was damaged.",
             )
         request = self.source.presign_get(self._key(artifact.name))
-        return protocol.CopyArtifact(**_stored(artifact, request), missing=sorted(missing))
+        return jobs.CopyArtifact(**_stored(artifact, request), missing=sorted(missing))
 
     def sign_parts(self, store: str, artifact: str, parts: Sequence[OutgoingPart]) -> list[SignedRequest]:
         """Return a PUT for each part of an artifact that goes to the target."""

@@ -28,7 +28,7 @@ from include.proven import (
     restore_datadir,
     room,
 )
-from include.proven.agent import protocol
+from include.proven.agent import looks, protocol
 from include.proven.catalog import Catalog
 from include.proven.catalog.drills import CHAINS, DRILLS
 from include.proven.errors import ProvenError
@@ -257,7 +257,7 @@ def source_answer(installation: Installation, drill: Drill, check: UserCheck) ->
 def _ask_user_check(installation: Installation, drill: Drill, check: UserCheck) -> Check:
     manifest = drill_looks.manifest_of(installation, drill)
     with drill_looks.open_instance(installation, drill) as instance:
-        job = protocol.UserCheckJob(
+        job = looks.UserCheckJob(
             protocol=protocol.VERSION,
             job="user_check",
             source=as_job_endpoint(instance.endpoint),

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from include.proven import agent_client, engines
-from include.proven.agent import protocol
+from include.proven.agent import looks, protocol
 from include.proven.errors import SandboxError
 from include.proven.installation import Installation, as_job_endpoint
 from include.proven.sandboxes.contract import Instance
 
 
 def look(installation: Installation, database: str, flavour: str, instance: Instance) -> list[dict[str, Any]]:
-    """Return what an agent on the sandbox's host has found (`protocol.Finding`), on the server and in the network it sees."""
-    job = protocol.IsolationJob(
+    """Return what an agent on the sandbox's host has found (`looks.Finding`), on the server and in the network it sees."""
+    job = looks.IsolationJob(
         protocol=protocol.VERSION,
         job="isolation",
         source=as_job_endpoint(instance.endpoint),
@@ -39,7 +39,7 @@ def require(findings: Sequence[dict[str, Any]]) -> None:
         )
 
 
-def addresses(installation: Installation, database: str) -> list[protocol.Address]:
+def addresses(installation: Installation, database: str) -> list[looks.Address]:
     """Return every address at which a database's server listens, names resolved as they are here; none for a unix socket.
 
     A server beside which the backups run is known there as `localhost`: the address of its machine counts as well.
@@ -50,7 +50,7 @@ def addresses(installation: Installation, database: str) -> list[protocol.Addres
     machine = installation.database(database).host
     hosts = [source["host"] or "localhost", *([installation.connection(machine).host] if machine else [])]
     found = {address: None for host in hosts for address in _resolve(host)}
-    return [protocol.Address(host=address, port=source["port"]) for address in found]
+    return [looks.Address(host=address, port=source["port"]) for address in found]
 
 
 def _resolve(host: str) -> list[str]:

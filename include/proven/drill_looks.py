@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from include.proven import agent_client, audit, drill_evidence, engines
-from include.proven.agent import protocol
+from include.proven.agent import looks, protocol
 from include.proven.errors import IntegrityError, ProvenError
 from include.proven.installation import Installation, as_job_endpoint
 from include.proven.manifest import Manifest
@@ -99,18 +99,18 @@ def _subject(installation: Installation, drill: Drill) -> Subject:
 
 def _inspect(installation: Installation, drill: Drill, about: Subject, names: Sequence[str]) -> dict[str, Any]:
     """Return what an agent sees for checks of these names, and the `stages` of its looks."""
-    looks = sorted({look for name in names for look in BUILT_IN[name].looks})
-    if not looks:
+    take = sorted({look for name in names for look in BUILT_IN[name].looks})
+    if not take:
         return {}
     with open_instance(installation, drill) as instance:
-        job = protocol.InspectJob(
+        job = looks.InspectJob(
             protocol=protocol.VERSION,
             job="inspect",
             source=as_job_endpoint(instance.endpoint),
             tools=installation.tools(engines.engine(about.manifest.engine)),
             schemas=about.manifest.schemas,
-            take=looks,
-            like=about.manifest.fingerprint if "fingerprint" in looks else {},
+            take=take,
+            like=about.manifest.fingerprint if "fingerprint" in take else {},
             time_limit=about.config.proof.table_check_time_limit.total_seconds(),
             log=instance.log,
         )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from include.proven import agent_client, engines, progress
-from include.proven.agent import protocol
+from include.proven.agent import jobs, looks, protocol
 from include.proven.encryption import keyring
 from include.proven.errors import ConfigError, EncryptionError, IntegrityError, StoreError
 from include.proven.hosts.contract import Host
@@ -49,7 +49,7 @@ def load_into(
     sandbox: str = "",
     on_progress: progress.OnProgress | None = None,
 ) -> dict[str, Any]:
-    """Load a recovery point from a store into a server and return the agent's result (`protocol.RestoreJob`).
+    """Load a recovery point from a store into a server and return the agent's result (`jobs.RestoreJob`).
 
     The agent runs on `host`, from where `target` is reached, under `name` if that may be connected to again. `sandbox` is the
     fleet's name of the sandbox that the server stands in, if it does: its bandwidth is shared. Raise IntegrityError or
@@ -111,7 +111,7 @@ def write_sql(
 
 def schemas_of(installation: Installation, target: protocol.Endpoint) -> list[str]:
     """Return the names of all schemas of a server."""
-    job = protocol.QueryJob(
+    job = looks.QueryJob(
         protocol=protocol.VERSION,
         job="query",
         source=target,
@@ -123,12 +123,12 @@ def schemas_of(installation: Installation, target: protocol.Endpoint) -> list[st
     return [row[0] for row in agent_client.run(job)["rows"]]
 
 
-def open_artifact(installation: Installation, reads: Reads, artifact: Artifact) -> protocol.RestoreArtifact:
+def open_artifact(installation: Installation, reads: Reads, artifact: Artifact) -> jobs.RestoreArtifact:
     """Return an artifact as a job takes it: a read URL and the key that opens it and nothing else."""
     request = reads.sign_get(reads.store.name, artifact.name)
     session_key = _session_key(installation, reads, artifact)
     installation.hide(session_key)
-    return protocol.RestoreArtifact(
+    return jobs.RestoreArtifact(
         name=artifact.name,
         role=artifact.role,
         request={"method": request.method, "url": request.url, "headers": request.headers},
@@ -163,13 +163,13 @@ def _job(
     installation: Installation,
     manifest: Manifest,
     store: str,
-    artifacts: Sequence[protocol.RestoreArtifact],
+    artifacts: Sequence[jobs.RestoreArtifact],
     *,
     target: protocol.Endpoint | None = None,
     output: str = "",
     sandbox: str = "",
-) -> protocol.RestoreJob:
-    return protocol.RestoreJob(
+) -> jobs.RestoreJob:
+    return jobs.RestoreJob(
         protocol=protocol.VERSION,
         job="restore",
         target=target,

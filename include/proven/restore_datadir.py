@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from include.proven import agent_client, engines, progress, restore
-from include.proven.agent import protocol
+from include.proven.agent import jobs, protocol
 from include.proven.errors import ConfigError
 from include.proven.installation import Installation
 from include.proven.manifest import Manifest
@@ -106,9 +106,9 @@ def into_folder(
 
 def _job(
     installation: Installation, chain: Sequence[Manifest], place: Place, *, store: str, sandbox: str = ""
-) -> protocol.DatadirJob:
+) -> jobs.DatadirJob:
     tools = installation.physical(chain[-1].engine)
-    return protocol.DatadirJob(
+    return jobs.DatadirJob(
         protocol=protocol.VERSION,
         job="datadir",
         datadir=place.datadir,
@@ -123,7 +123,7 @@ def _job(
     )
 
 
-def _open_link(installation: Installation, manifest: Manifest, store: str) -> protocol.RestoreArtifact:
+def _open_link(installation: Installation, manifest: Manifest, store: str) -> jobs.RestoreArtifact:
     reads = restore.Reads(installation.store(store), f"{manifest.database}/{manifest.recovery_point}")
     (artifact,) = manifest.artifacts
     opened = restore.open_artifact(installation, reads, artifact)

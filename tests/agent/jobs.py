@@ -9,7 +9,7 @@ import re
 import subprocess
 from typing import Any
 
-from include.proven.agent import protocol
+from include.proven.agent import jobs, protocol
 from include.proven.agent.protocol import Endpoint, Tools
 from tests.agent.object_server import ObjectServer
 
@@ -48,7 +48,7 @@ class Keys:
 
 def backup_job(source: Endpoint, tools: Tools, keys: Keys, **changes: Any) -> dict[str, Any]:
     """Return a backup job of all schemas."""
-    job = protocol.BackupJob(
+    job = jobs.BackupJob(
         protocol=protocol.VERSION,
         job="backup",
         recovery_point="20261121T043512Z-full-7f3a9c01",

@@ -42,7 +42,7 @@ class Links:
         return [one for one in self.segments if one.file == names[1]]
 
 
-def position_of(kept: Kept) -> recovery.protocol.ReplayUntil:
+def position_of(kept: Kept) -> recovery.jobs.ReplayUntil:
     assert kept.younger.position is not None
     return recovery.to_position(kept.younger.position)
 

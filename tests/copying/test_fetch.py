@@ -10,7 +10,7 @@ import shutil
 import pytest
 
 from include.proven import agent_client, backup, copying, servers
-from include.proven.agent import protocol
+from include.proven.agent import jobs, protocol
 from include.proven.demo.keys import DemoKeys
 from include.proven.errors import ConfigError, IntegrityError, SandboxError
 from include.proven.installation import Installation
@@ -130,7 +130,7 @@ def test_a_disk_that_is_too_small_is_known_before_anything_is_fetched(tmp_path: 
     parts = [{"number": 1, "bytes": 1 << 43, "sha256": "", "md5": ""}]
     artifact = protocol.StoredArtifact(name=NAME, request=request, bytes=1 << 43, sha256="", parts=parts)
     store = protocol.JobStore(name="disk", parallel=4, bandwidth=0.0)
-    job = protocol.FetchJob(protocol=protocol.VERSION, job="fetch", store=store, folder=str(tmp_path), artifacts=[artifact])
+    job = jobs.FetchJob(protocol=protocol.VERSION, job="fetch", store=store, folder=str(tmp_path), artifacts=[artifact])
     with pytest.raises(SandboxError, match=f"{1 << 43} bytes are needed"):
         agent_client.run(job)
 

@@ -6,7 +6,7 @@ import contextlib
 from typing import cast
 
 from include.proven import agent_client, engines
-from include.proven.agent import protocol
+from include.proven.agent import looks, protocol
 from include.proven.installation import as_job_endpoint
 from tests.sandboxes.kinds import Case
 
@@ -17,7 +17,7 @@ def look(case: Case) -> dict[str, tuple[bool, str]]:
     """Return what an agent on the sandbox's host finds, by name."""
     instance = case.sandbox.ready(NAME)
     tools = vars(engines.engine(case.flavour).tools()) | {"path": [str(folder) for folder in case.path]}
-    job = protocol.IsolationJob(
+    job = looks.IsolationJob(
         protocol=protocol.VERSION,
         job="isolation",
         source=as_job_endpoint(instance.endpoint),

@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from include.proven import agent_client, engines, servers
-from include.proven.agent import protocol
+from include.proven.agent import looks, protocol
 from include.proven.agent.protocol import Tools
 from include.proven.installation import as_job_endpoint
 from include.proven.sandboxes import confinement
@@ -45,19 +45,19 @@ def connect(port: int, *inside: str) -> str:
     return done.stderr
 
 
-def look(local: LocalCase, port: int) -> list[protocol.Finding]:
+def look(local: LocalCase, port: int) -> list[looks.Finding]:
     """Return what an agent finds of the sandbox, whose source would listen on that port."""
     instance = local.sandbox.instance(NAME)
     tools = cast(Tools, vars(engines.engine(local.flavour).tools()) | {"path": [str(folder) for folder in local.path]})
-    job = protocol.IsolationJob(
+    job = looks.IsolationJob(
         protocol=protocol.VERSION,
         job="isolation",
         source=as_job_endpoint(instance.endpoint),
         tools=tools,
         inside=list(instance.inside),
-        unreachable=[protocol.Address(host="127.0.0.1", port=port)],
+        unreachable=[looks.Address(host="127.0.0.1", port=port)],
     )
-    found: list[protocol.Finding] = agent_client.run(job, host=instance.host)["findings"]
+    found: list[looks.Finding] = agent_client.run(job, host=instance.host)["findings"]
     return found
 
 

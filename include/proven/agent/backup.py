@@ -30,16 +30,16 @@ from .asking import Asker
 from .context import Context, peak_rss_bytes
 from .destinations import Destinations
 from .held_tool import Gate, HeldTool
+from .jobs import BackupJob
 from .moment import Moment
 from .outgoing import Outgoing, Write
 from .pipeline import Pipeline, copy, widen
-from .protocol import BackupJob
 
 ACCOUNTS_END = "-- Accounts completed"
 
 
 def run(job: BackupJob, context: Context) -> dict[str, Any]:
-    """Take a backup and return the result as `protocol.BackupJob` describes it. Raise AgentError."""
+    """Take a backup and return the result as `jobs.BackupJob` describes it. Raise AgentError."""
     return Backup(job, context).run()
 
 

@@ -19,9 +19,9 @@ from .binlog_reader import number_of
 from .context import Context, peak_rss_bytes
 from .destinations import Destinations
 from .errors import AgentError
+from .jobs import BinlogJob
 from .outgoing import Outgoing
 from .pipeline import Pipeline
-from .protocol import BinlogJob
 
 POLL = 0.1
 PATIENCE = 60.0
@@ -40,7 +40,7 @@ class Mark(NamedTuple):
 
 
 def run(job: BinlogJob, context: Context) -> dict[str, Any]:
-    """Follow the log and ship it; return the result as `protocol.BinlogJob` describes it. Raise AgentError."""
+    """Follow the log and ship it; return the result as `jobs.BinlogJob` describes it. Raise AgentError."""
     for program in (job["tools"]["binlog"][0], job["tools"]["client"][0], "zstd", "gpg"):
         processes.find_program(program, job["tools"]["path"])
     with client.Session(job["tools"], job["source"], context.commands) as session:

@@ -10,7 +10,7 @@ from .binlog_file import BinlogFile, format_time
 from .binlog_reader import BinlogReader, number_of
 from .context import Context
 from .errors import AgentError
-from .protocol import BinlogJob, LogPlace
+from .jobs import BinlogJob, LogPlace
 
 
 class Follower:

@@ -9,7 +9,7 @@ from .asking import Asker
 from .binlog_reader import purged
 from .client import Session
 from .errors import AgentError
-from .protocol import LogPlace
+from .jobs import LogPlace
 
 PRIVILEGE = {"mariadb": "BINLOG MONITOR", "mysql": "REPLICATION CLIENT"}
 

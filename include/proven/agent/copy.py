@@ -8,9 +8,9 @@ from typing import Any
 from . import web
 from .context import Context, peak_rss_bytes
 from .halt import Halt
+from .jobs import CopyArtifact, CopyJob
 from .parts import Buffers
 from .progress import Meter
-from .protocol import CopyArtifact, CopyJob
 from .reading import Part, PartReader
 from .throttle import Throttle
 from .urls import Urls
@@ -18,7 +18,7 @@ from .workers import count_threads, do_each
 
 
 def run(job: CopyJob, context: Context) -> dict[str, Any]:
-    """Copy what is missing and return the result as `protocol.CopyJob` describes it. Raise AgentError."""
+    """Copy what is missing and return the result as `jobs.CopyJob` describes it. Raise AgentError."""
     total = sum(
         part["bytes"] for artifact in job["artifacts"] for part in artifact["parts"] if part["number"] in artifact["missing"]
     )

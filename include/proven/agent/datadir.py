@@ -12,18 +12,18 @@ from typing import Any
 from . import loading, processes
 from .context import Context, peak_rss_bytes
 from .errors import AgentError
+from .jobs import DatadirJob, RestoreArtifact
 from .opening import Opener
 from .physical import FOLDER
 from .pipeline import Pipeline, describe_status, widen
 from .processes import Process
-from .protocol import DatadirJob, RestoreArtifact
 
 LINK = "{link}"
 TAKE_ANOTHER = "The files of this recovery point can't be brought to one moment: take a new full backup."
 
 
 def run(job: DatadirJob, context: Context) -> dict[str, Any]:
-    """Make the data directory and return the result as `protocol.DatadirJob` describes it. Raise AgentError."""
+    """Make the data directory and return the result as `jobs.DatadirJob` describes it. Raise AgentError."""
     for program in ("gpg", "zstd", job["extract"][0], job["prepare"][0]):
         processes.find_program(program, job["tools"]["path"])
     plain_bytes = Preparation(job, context).run()

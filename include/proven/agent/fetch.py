@@ -9,17 +9,17 @@ from typing import Any
 from .context import Context, peak_rss_bytes
 from .errors import AgentError
 from .halt import Halt
+from .jobs import FetchJob
 from .landing import Landing
 from .parts import Buffers
 from .progress import Meter
-from .protocol import FetchJob
 from .reading import Part, PartReader
 from .throttle import Throttle
 from .workers import count_threads, do_each
 
 
 def run(job: FetchJob, context: Context) -> dict[str, Any]:
-    """Fetch every artifact and return the result as `protocol.FetchJob` describes it. Raise AgentError."""
+    """Fetch every artifact and return the result as `jobs.FetchJob` describes it. Raise AgentError."""
     folder, stage = pathlib.Path(job["folder"]), context.progress.stage
     landings = [Landing(folder, artifact) for artifact in job["artifacts"]]
     with stage("held", sum(landing.bytes_held() for landing in landings)) as meter:

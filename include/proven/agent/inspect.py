@@ -7,11 +7,11 @@ from typing import Any
 
 from . import canary, client, fingerprint, inventory, references, server, server_log, snapshot, table_check
 from .context import Context, peak_rss_bytes
-from .protocol import InspectJob
+from .looks import InspectJob
 
 
 def run(job: InspectJob, context: Context) -> dict[str, Any]:
-    """Return what `take` names, as `protocol.InspectJob` describes it. Raise AgentError."""
+    """Return what `take` names, as `looks.InspectJob` describes it. Raise AgentError."""
 
     def connect() -> client.Session:
         return client.Session(job["tools"], job["source"], context.commands)

@@ -12,7 +12,7 @@ from typing import Any
 from . import client, names, processes, server
 from .client import Session
 from .context import Context
-from .protocol import Address, Finding, IsolationJob
+from .looks import Address, Finding, IsolationJob
 
 TIME_LIMIT = 3.0
 """Seconds in which a source that can be reached answers a connection."""
@@ -33,7 +33,7 @@ REPLICA_STATUS = (8, 0, 22)
 
 
 def run(job: IsolationJob, context: Context) -> dict[str, Any]:
-    """Return `findings`, as `protocol.IsolationJob` describes them. Raise AgentError (source) if the server can't be asked."""
+    """Return `findings`, as `looks.IsolationJob` describes them. Raise AgentError (source) if the server can't be asked."""
     with client.Session(job["tools"], job["source"], context.commands) as session:
         findings = [
             _see_binary_log(session),

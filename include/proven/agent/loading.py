@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from . import explain
 from .errors import AgentError
+from .jobs import RestoreArtifact
 from .pipeline import Tap, describe_status
 from .processes import Process
-from .protocol import Endpoint, RestoreArtifact
+from .protocol import Endpoint
 
 DISK_FULL = ("disk is full", "disk full", "No space left", "errno: 28", "Errcode: 28", "is full")
 

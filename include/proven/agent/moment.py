@@ -14,8 +14,8 @@ from typing import Any
 from . import loose_tables, position, snapshot
 from .client import Session
 from .held_tool import HeldTool
+from .jobs import BackupJob
 from .privileges import NotAllowedError
-from .protocol import BackupJob
 
 STAY = "SET SESSION wait_timeout = 604800"
 """Sessions that wait for the dump, or for each other, say nothing for hours, and a server ends those that do for too long."""

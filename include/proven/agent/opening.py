@@ -8,9 +8,10 @@ from collections.abc import Callable
 from . import loading, processes, sealing
 from .context import Context
 from .download import PartDownloader
+from .jobs import RestoreArtifact
 from .pipeline import Pipeline, Tap, copy, widen, write_all
 from .progress import Meter
-from .protocol import JobStore, RestoreArtifact, Tools
+from .protocol import JobStore, Tools
 
 
 class Opener:

@@ -9,9 +9,9 @@ from typing import Any
 from . import processes, sealing
 from .context import Context
 from .destinations import Destinations
+from .jobs import SendingJob
 from .pipeline import Pipeline, Tap, explain_death, widen, write_all
 from .progress import Meter
-from .protocol import SendingJob
 from .upload import PartUploader
 
 Write = Callable[[memoryview], None]

@@ -26,12 +26,13 @@ from . import (
 from .backup import Backup
 from .context import Context
 from .errors import AgentError
+from .jobs import PhysicalJob
 from .moment import STAY
 from .outgoing import Write
 from .physical_moment import Hearing, PhysicalMoment
 from .pipeline import Pipeline, copy, describe_status, widen
 from .processes import Process
-from .protocol import Endpoint, PhysicalJob
+from .protocol import Endpoint
 
 ARTIFACT = "datadir.xbstream.zst.gpg"
 FOLDER = "{folder}"
@@ -48,7 +49,7 @@ HINT_HOST = (
 
 
 def run(job: PhysicalJob, context: Context) -> dict[str, Any]:
-    """Take a backup and return the result as `protocol.PhysicalJob` describes it. Raise AgentError."""
+    """Take a backup and return the result as `jobs.PhysicalJob` describes it. Raise AgentError."""
     return PhysicalBackup(job, context).run()
 
 

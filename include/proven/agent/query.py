@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from . import client, explain, names
 from .context import Context
 from .errors import AgentError
+from .looks import QueryJob
 from .processes import CommandLog, Process
-from .protocol import Endpoint, QueryJob, Tools
+from .protocol import Endpoint, Tools
 
 ROWS = 100
 GRACE = 5.0

@@ -12,10 +12,11 @@ from typing import Any
 from . import client, loading, processes
 from .context import Context, peak_rss_bytes
 from .errors import AgentError
+from .jobs import ReplayJob
 from .opening import Opener
 from .pipeline import Pipeline, copy, describe_status, widen, write_all
 from .processes import Process
-from .protocol import Endpoint, ReplayJob, Tools
+from .protocol import Endpoint, Tools
 from .replay_events import Transaction
 from .replay_stop import Stop, find_stop
 
@@ -34,7 +35,7 @@ WRAP = 1 << 32
 
 
 def run(job: ReplayJob, context: Context) -> dict[str, Any]:
-    """Replay, and return the result as `protocol.ReplayJob` describes it. Raise AgentError."""
+    """Replay, and return the result as `jobs.ReplayJob` describes it. Raise AgentError."""
     target = job["target"]
     tools = ["gpg", "zstd", *([TOOLS[target["flavour"]][0], job["tools"]["client"][0]] if target else [])]
     for program in tools:

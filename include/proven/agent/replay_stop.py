@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from .errors import AgentError
-from .protocol import ReplayUntil
+from .jobs import ReplayUntil
 from .replay_events import Transaction, read_transactions
 
 

@@ -12,13 +12,14 @@ from typing import Any
 from . import client, loading, processes
 from .context import Context, peak_rss_bytes
 from .errors import AgentError
+from .jobs import RestoreArtifact, RestoreJob
 from .opening import Opener
 from .pipeline import Pipeline, widen
-from .protocol import Endpoint, RestoreArtifact, RestoreJob
+from .protocol import Endpoint
 
 
 def run(job: RestoreJob, context: Context) -> dict[str, Any]:
-    """Restore every artifact in order and return the result as `protocol.RestoreJob` describes it. Raise AgentError."""
+    """Restore every artifact in order and return the result as `jobs.RestoreJob` describes it. Raise AgentError."""
     restore = Restore(job, context)
     for program in ("gpg", "zstd", *([job["tools"]["client"][0]] if job["target"] else [])):
         processes.find_program(program, job["tools"]["path"])

@@ -11,8 +11,8 @@ from typing import Any
 from . import client, explain, names, query, reading_account
 from .context import Context
 from .errors import AgentError
+from .looks import UserCheckJob
 from .processes import Process
-from .protocol import UserCheckJob
 
 READ_ONLY = "START TRANSACTION READ ONLY"
 PLAN = "EXPLAIN FORMAT=TRADITIONAL "
@@ -32,7 +32,7 @@ class Lines:
 
 
 def run(job: UserCheckJob, context: Context) -> dict[str, Any]:
-    """Return the answer as `protocol.UserCheckJob` describes it. Raise AgentError (source)."""
+    """Return the answer as `looks.UserCheckJob` describes it. Raise AgentError (source)."""
     account = reading_account.make(job["tools"], job["source"], context.commands)
     sentinel = secrets.token_hex(16)
     text = _statements(job, sentinel)

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Sequence
 
 from include.proven import agent_client
-from include.proven.agent import protocol
+from include.proven.agent import jobs, protocol
 from include.proven.binlogs.shipping import Shipping
 from include.proven.catalog import Catalog
 from include.proven.catalog.binlogs import Segment, SegmentName, number_of
@@ -57,7 +57,7 @@ def _copy_file(installation: Installation, source: Catalog, target: Catalog, pie
     artifacts = transfer.open([piece.artifact for piece in pieces])
     missing = [artifact for artifact in artifacts if artifact["missing"]]
     if missing:
-        job = protocol.CopyJob(
+        job = jobs.CopyJob(
             protocol=protocol.VERSION,
             job="copy",
             source=installation.job_store(source.store.name),

@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from include.proven import agent_client, copies, engines, progress, restore
-from include.proven.agent import protocol
+from include.proven.agent import jobs, protocol
 from include.proven.binlogs import continuity
 from include.proven.catalog.binlogs import FOLDER, Segment
 from include.proven.catalog.records import quote
@@ -39,15 +39,15 @@ class Way:
     """Name of the store that the pieces are read from."""
     complete_to: datetime.datetime
     """The newest moment that the log in that store reaches from there, by the source's clock."""
-    until: protocol.ReplayUntil
+    until: jobs.ReplayUntil
 
 
-def to_moment(moment: datetime.datetime) -> protocol.ReplayUntil:
+def to_moment(moment: datetime.datetime) -> jobs.ReplayUntil:
     """Ask for all that was committed up to and in a second."""
     return _until("moment", moment=calendar.timegm(moment.astimezone(datetime.UTC).timetuple()))
 
 
-def to_gtid(gtid: str) -> protocol.ReplayUntil:
+def to_gtid(gtid: str) -> jobs.ReplayUntil:
     """Ask for a transaction and all before it. Raise ConfigError if that is the name of none."""
     if not MYSQL_GTID.fullmatch(gtid) and not MARIADB_GTID.fullmatch(gtid):
         raise ConfigError(
@@ -57,7 +57,7 @@ def to_gtid(gtid: str) -> protocol.ReplayUntil:
     return _until("gtid", gtid=gtid.lower())
 
 
-def before_drop(name: str) -> protocol.ReplayUntil:
+def before_drop(name: str) -> jobs.ReplayUntil:
     """Ask for all before a table, `schema.table`, was dropped the last time. Raise ConfigError if that names none."""
     schema, _, table = name.partition(".")
     if not schema or not table:
@@ -65,12 +65,12 @@ def before_drop(name: str) -> protocol.ReplayUntil:
     return _until("drop", schema=schema, table=table)
 
 
-def to_position(position: Position) -> protocol.ReplayUntil:
+def to_position(position: Position) -> jobs.ReplayUntil:
     """Ask for all before a position."""
     return _until("position", file=position.file, offset=position.offset)
 
 
-def describe(until: protocol.ReplayUntil) -> str:
+def describe(until: jobs.ReplayUntil) -> str:
     """Return what is asked for, in a few words: `up to 2026-11-21 13:37:00 UTC`."""
     moment = datetime.datetime.fromtimestamp(until["moment"], datetime.UTC)
     return {
@@ -82,7 +82,7 @@ def describe(until: protocol.ReplayUntil) -> str:
 
 
 def find_way(
-    installation: Installation, database: str, until: protocol.ReplayUntil, which: str = "", store: str = copies.ANY
+    installation: Installation, database: str, until: jobs.ReplayUntil, which: str = "", store: str = copies.ANY
 ) -> Way:
     """Return the way to what is asked for: from the newest recovery point that lies before it, or from the one that is named.
 
@@ -102,7 +102,7 @@ def find_way(
     )
 
 
-def plan(installation: Installation, manifest: Manifest, store: str, until: protocol.ReplayUntil) -> Way:
+def plan(installation: Installation, manifest: Manifest, store: str, until: jobs.ReplayUntil) -> Way:
     """Return the way from one recovery point on, its log read from the first store that has all of it. Raise as `find_way`."""
     config = installation.database(manifest.database)
     if config.schemas is not None:
@@ -131,12 +131,12 @@ def replay(
     sandbox: str = "",
     on_progress: progress.OnProgress | None = None,
 ) -> dict[str, Any]:
-    """Replay the log on a server that holds the restored recovery point; return the agent's result (`protocol.ReplayJob`).
+    """Replay the log on a server that holds the restored recovery point; return the agent's result (`jobs.ReplayJob`).
 
     Arguments and errors are those of `restore.load_into`. Without a target nothing is applied: the result says what would be.
     """
     reads = restore.Reads(installation.store(way.log_store), _log_folder(way.manifest))
-    job = protocol.ReplayJob(
+    job = jobs.ReplayJob(
         protocol=protocol.VERSION,
         job="replay",
         target=target,
@@ -171,7 +171,7 @@ def _chain(installation: Installation, manifest: Manifest, store: str) -> contin
     return continuity.follow(manifest, catalog.segments(behind))
 
 
-def _segments(chain: continuity.Chain, until: protocol.ReplayUntil) -> list[Segment]:
+def _segments(chain: continuity.Chain, until: jobs.ReplayUntil) -> list[Segment]:
     if until["kind"] == "moment":
         return continuity.until_moment(chain, datetime.datetime.fromtimestamp(until["moment"], datetime.UTC))
     if until["kind"] == "position":
@@ -179,10 +179,10 @@ def _segments(chain: continuity.Chain, until: protocol.ReplayUntil) -> list[Segm
     return continuity.whole(chain)
 
 
-def _piece(installation: Installation, reads: restore.Reads, segment: Segment) -> protocol.ReplayPiece:
+def _piece(installation: Installation, reads: restore.Reads, segment: Segment) -> jobs.ReplayPiece:
     named = segment.artifact.model_copy(update={"name": f"{segment.file}/{segment.artifact.name}"})
     opened = restore.open_artifact(installation, reads, named)
-    return protocol.ReplayPiece(**opened, file=segment.file, start=segment.start)
+    return jobs.ReplayPiece(**opened, file=segment.file, start=segment.start)
 
 
 def _log_folder(manifest: Manifest) -> str:
@@ -193,7 +193,7 @@ def _manifest(installation: Installation, found: copies.Copies, point: str) -> M
     return installation.catalog(found.database, found.held[point][0]).manifest(found.database, point)
 
 
-def _lies_before(manifest: Manifest, until: protocol.ReplayUntil) -> bool:
+def _lies_before(manifest: Manifest, until: jobs.ReplayUntil) -> bool:
     """Say whether what is asked for is younger than a recovery point, as far as its manifest can tell."""
     if until["kind"] == "moment":
         return manifest.snapshot_at.timestamp() <= until["moment"]
@@ -223,6 +223,6 @@ def _position(manifest: Manifest) -> Position:
     return manifest.position or Position()
 
 
-def _until(kind: str, **members: Any) -> protocol.ReplayUntil:
+def _until(kind: str, **members: Any) -> jobs.ReplayUntil:
     empty = {"kind": kind, "moment": 0, "gtid": "", "schema": "", "table": "", "file": "", "offset": 0}
-    return protocol.ReplayUntil(**{**empty, **members})  # type: ignore[typeddict-item] # the members are those of `empty`
+    return jobs.ReplayUntil(**{**empty, **members})  # type: ignore[typeddict-item] # the members are those of `empty`

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from include.proven import agent_client, copies, progress
-from include.proven.agent import protocol
+from include.proven.agent import jobs, protocol
 from include.proven.binlogs import catching_up
 from include.proven.binlogs.shipping import Shipping
 from include.proven.catalog import Catalog
@@ -51,7 +51,7 @@ class Beginning:
 
     server: str = ""
     """Identity of the server whose log it is; empty: whichever it is."""
-    places: list[protocol.LogPlace] = dataclasses.field(default_factory=list)
+    places: list[jobs.LogPlace] = dataclasses.field(default_factory=list)
     complete_to: str = ""
 
 
@@ -139,7 +139,7 @@ def find_beginning(installation: Installation, database: str) -> Beginning:
     places = [_behind(newest)] if newest else []
     file = manifest.position.file if manifest and manifest.position else ""
     if file and (not places or number_of(file) > number_of(places[0]["file"])):
-        places.append(protocol.LogPlace(file=file, offset=0, created_at=""))
+        places.append(jobs.LogPlace(file=file, offset=0, created_at=""))
     if newest is None:
         return Beginning(server, places)
     return Beginning(newest.server, places, newest.complete_to.isoformat(timespec="microseconds"))
@@ -184,15 +184,15 @@ def _newest_piece(installation: Installation, database: str, server: str) -> Seg
     return max(pieces, key=lambda piece: piece.complete_to, default=None)
 
 
-def _behind(piece: Segment) -> protocol.LogPlace:
+def _behind(piece: Segment) -> jobs.LogPlace:
     """Return the place behind a piece."""
     if not piece.rotated:
         created_at = piece.file_created_at.isoformat() if piece.file_created_at else ""
-        return protocol.LogPlace(file=piece.file, offset=piece.end, created_at=created_at)
+        return jobs.LogPlace(file=piece.file, offset=piece.end, created_at=created_at)
     stem, _, number = piece.file.rpartition(".")
     # a server that was stopped, or crashed, counts on by one
     following = piece.next_file or f"{stem}.{int(number) + 1:0{len(number)}}"
-    return protocol.LogPlace(file=following, offset=0, created_at="")
+    return jobs.LogPlace(file=following, offset=0, created_at="")
 
 
 def _lock_name(installation: Installation, database: str) -> str:
@@ -201,12 +201,10 @@ def _lock_name(installation: Installation, database: str) -> str:
     return f"proven-{database}-{whose}"
 
 
-def _job(
-    installation: Installation, database: str, beginning: Beginning, stores: list[str], seconds: float
-) -> protocol.BinlogJob:
+def _job(installation: Installation, database: str, beginning: Beginning, stores: list[str], seconds: float) -> jobs.BinlogJob:
     config = installation.database(database)
     options = config.binlogs or Binlogs()
-    return protocol.BinlogJob(
+    return jobs.BinlogJob(
         protocol=protocol.VERSION,
         job="binlog",
         source=installation.source(database),

@@ -38,7 +38,7 @@ class BuiltIn:
     """One built-in check."""
 
     looks: tuple[str, ...]
-    """Names of what the agent takes: `protocol.InspectJob.take`. Empty: nothing of the copy is needed."""
+    """Names of what the agent takes: `looks.InspectJob.take`. Empty: nothing of the copy is needed."""
     judge: Callable[[Subject, Seen], Check]
     """Given the subject and what was seen, return the answer. Its name is filled in by the caller."""
 

@@ -98,7 +98,7 @@ def log_reach(verdict: Verdict) -> Facts:
 
 
 def isolation(verdict: Verdict) -> list[dict[str, Any]]:
-    """Return what was found of the sandbox's isolation (`agent.protocol.Finding`)."""
+    """Return what was found of the sandbox's isolation (`agent.looks.Finding`)."""
     return [finding for step in verdict.steps for finding in step.figures.get("isolation", [])]
 
 

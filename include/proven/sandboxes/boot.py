@@ -11,7 +11,7 @@ import paramiko
 import tenacity
 
 from include.proven import agent_client, engines
-from include.proven.agent import protocol
+from include.proven.agent import looks, protocol
 from include.proven.errors import ProvenError, SandboxError
 from include.proven.sandboxes.cloud import Machine
 from include.proven.sandboxes.contract import Instance
@@ -70,7 +70,7 @@ def ask_database(instance: Instance) -> None:
     """Ask the database something. Raise ProvenError if it does not answer."""
     endpoint = instance.endpoint
     tools = engines.engine(endpoint.flavour).tools()
-    job = protocol.QueryJob(
+    job = looks.QueryJob(
         protocol=protocol.VERSION,
         job="query",
         source=protocol.Endpoint(

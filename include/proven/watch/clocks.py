@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Iterator
 
 from include.proven import agent_client
-from include.proven.agent import protocol
+from include.proven.agent import looks, protocol
 from include.proven.fleet.pages import FLEET, Severity
 from include.proven.installation import Installation
 from include.proven.progress import format_seconds
@@ -53,7 +53,7 @@ def measure(ask: Callable[[], datetime.datetime]) -> datetime.timedelta:
 
 def _of_source(installation: Installation, database: str) -> Callable[[], datetime.timedelta]:
     host = installation.host_of(database)
-    job = protocol.QueryJob(
+    job = looks.QueryJob(
         protocol=protocol.VERSION,
         job="query",
         source=installation.source(database),

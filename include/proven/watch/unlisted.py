@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from include.proven import agent_client, copies
-from include.proven.agent import names, protocol
+from include.proven.agent import looks, names, protocol
 from include.proven.copies import Answers
 from include.proven.errors import NothingStoredError, ProvenError
 from include.proven.installation import Installation
@@ -100,7 +100,7 @@ def _held(installation: Installation, database: str) -> list[str]:
 
 def _list_schemas(installation: Installation, database: str) -> Callable[[], Seen]:
     host = installation.host_of(database)
-    job = protocol.InspectJob(
+    job = looks.InspectJob(
         protocol=protocol.VERSION,
         job="inspect",
         source=installation.source(database),

@@ -21,7 +21,7 @@ import socket
 from typing import Any
 
 from include.proven import chains, installation, restore, restore_datadir, restore_record
-from include.proven.agent import protocol
+from include.proven.agent import jobs
 from include.proven.binlogs import recovery
 from include.proven.cli import display, picking
 from include.proven.errors import ConfigError, ProvenError
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     return _report(arguments, {"recovery_point": point, "store": store, "restored_to": where}, said, faults)
 
 
-def _read_goal(arguments: argparse.Namespace) -> tuple[str, str, protocol.ReplayUntil | None]:
+def _read_goal(arguments: argparse.Namespace) -> tuple[str, str, jobs.ReplayUntil | None]:
     """Return the kind and name of the target, and what is to be recovered to, if anything."""
     targets = [text for text in arguments.to if text.startswith(KINDS)]
     goals = [recovery.to_moment(_read_moment(text)) for text in arguments.to if text not in targets]
@@ -98,7 +98,7 @@ def _read_moment(text: str) -> datetime.datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
-def _recover(opened: installation.Installation, arguments: argparse.Namespace, target: str, until: protocol.ReplayUntil) -> int:
+def _recover(opened: installation.Installation, arguments: argparse.Namespace, target: str, until: jobs.ReplayUntil) -> int:
     """Restore, replay and say up to where."""
     named = arguments.recovery_point if arguments.recovery_point != "latest" else ""
     way = recovery.find_way(opened, arguments.database, until, named, arguments.store)
