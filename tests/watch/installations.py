@@ -20,7 +20,12 @@ BACKUP = "backup@proven.invalid"
 
 
 def install(
-    home: pathlib.Path, stores: dict[str, dict[str, Any]], *, recipients: list[str] | None = None, **gnupg: Any
+    home: pathlib.Path,
+    stores: dict[str, dict[str, Any]],
+    *,
+    recipients: list[str] | None = None,
+    binlogs: dict[str, Any] | None = None,
+    **gnupg: Any,
 ) -> Installation:
     """Return a fleet with one database, `shop`, in all of the stores."""
     database = {
@@ -32,6 +37,7 @@ def install(
         "sandbox": "local",
         "owner": "tests",
         "contacts": ["oncall"],
+        "binlogs": binlogs,
     }
     document = {
         "version": 1,

@@ -67,6 +67,13 @@ KINDS: dict[str, Kind] = {
             command="./proven report {database}",
         ),
         Kind(
+            name="binlogs-late",
+            severity="error",
+            title="the binary log falls behind",
+            risk="What was committed since then is lost if the source is, and nothing has failed to say so.",
+            command="./proven stream {database} --for 1m",
+        ),
+        Kind(
             name="binlogs-stopped",
             severity="error",
             title="the binary log is not shipped",
