@@ -113,10 +113,6 @@ class PageLog(SignedRecords):
             return [name for stored in listed if (name := parse_name(stored.key))]
         return list(itertools.chain.from_iterable(map_at_once(pool, self.page_events, asked)))
 
-    def page_event(self, name: EventName) -> PageEvent:
-        """Return an event. Raise IntegrityError if it is missing, not signed by the fleet's signer, broken, or another's."""
-        return _verified(name, self._read(name.path)[0])
-
     def read_events(self, names: Sequence[EventName], pool: Pool = None) -> dict[EventName, PageEvent | ProvenError]:
         """Return many events, or for each that can't be trusted why; by far fewer runs of gpg than one by one."""
         contents = self._read_all([name.path for name in names], pool)
