@@ -188,7 +188,8 @@ class Backup:
             defined = accounts.define(reader, flavour, schemas)
             self._take_inventory(reader, defined)
             self._accounts = accounts.statements(defined, flavour)
-        reader.execute("COMMIT")  # whoever waits to alter what it has looked at need not wait for the dump
+        # who waits to alter what was looked at need not wait for the dump; a COMMIT MariaDB would log, for the savepoint's sake
+        reader.execute("ROLLBACK")
 
     def _take_inventory(self, reader: client.Session, defined: list[accounts.Definition]) -> None:
         seen = inventory.take(reader, self._result["server"]["flavour"], self._result["schemas"], defined)
