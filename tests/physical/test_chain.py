@@ -52,10 +52,10 @@ def test_a_full_one_and_three_links_under_writes_are_proven(
 
 def test_an_incremental_after_one_percent_of_the_rows_is_small(installation: Installation, shop: DatabaseServer) -> None:
     shop.sql("CREATE TABLE much (id INT PRIMARY KEY, text VARCHAR(255))", "shop")
-    shop.sql("INSERT INTO much SELECT seq, CONCAT(SHA2(seq, 512), MD5(seq)) FROM seq_1_to_200000", "shop")
+    shop.sql("INSERT INTO much SELECT seq, CONCAT(SHA2(seq, 512), MD5(seq)) FROM seq_1_to_500000", "shop")
     write_pages(shop)
     full = take(installation, "full")
-    shop.sql("UPDATE much SET text = REVERSE(text) WHERE id <= 2000", "shop")
+    shop.sql("UPDATE much SET text = REVERSE(text) WHERE id <= 5000", "shop")
     link = take(installation, "incremental")
     assert stored(link) <= stored(full) * 0.05, (stored(link), stored(full))
     shop.sql("DROP TABLE much", "shop")

@@ -26,7 +26,7 @@ from tests.servers.fleets import FleetFiles, MakeFleet
 from tests.servers.forward import forward
 from tests.servers.swift import Swift, SwiftFactory
 
-URL = re.compile(rb"http://[0-9.:]+/v1/[A-Za-z0-9_./%-]+\?temp_url_sig=[0-9a-f]+&temp_url_expires=\d+")
+URL = re.compile(rb"http://[0-9.:]+/v1/[A-Za-z0-9_./%-]+\?temp_url_sig=[0-9a-f]{64}&temp_url_expires=\d{10}")
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
 MANY = """
 INSERT INTO orders (note) SELECT HEX(RANDOM_BYTES(90))

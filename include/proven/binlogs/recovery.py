@@ -196,7 +196,7 @@ def _manifest(installation: Installation, found: copies.Copies, point: str) -> M
 def _lies_before(manifest: Manifest, until: jobs.ReplayUntil) -> bool:
     """Say whether what is asked for is younger than a recovery point, as far as its manifest can tell."""
     if until["kind"] == "moment":
-        return manifest.snapshot_at.timestamp() <= until["moment"]
+        return int(manifest.snapshot_at.timestamp()) <= until["moment"]  # a moment is a second, to its end
     if until["kind"] == "gtid":
         return not _holds_gtid(_position(manifest).gtid, until["gtid"])
     if until["kind"] == "drop":
