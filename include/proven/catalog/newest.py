@@ -129,8 +129,8 @@ def _walk(database: str, listed: Iterator[StoredObject], now: datetime.datetime,
             if not ids.RECOVERY_POINT.fullmatch(point):
                 continue
             if rest == "manifest.json":
-                if fault := _date_fault(point, now):
-                    newest.untrusted[stored.key] = fault
+                if fault := date_fault(point, now):
+                    newest.untrusted[stored.key] = f"{point} is {fault}"
                     continue
                 complete = point
                 newest.recovery_point = newest.recovery_point or point
@@ -161,9 +161,9 @@ def _take(count: int, walk: Iterator[_Candidate]) -> list[_Candidate]:
     return list(itertools.islice(walk, count))
 
 
-def _date_fault(point: str, now: datetime.datetime) -> str:
+def date_fault(point: str, now: datetime.datetime) -> str:
     """Return why that can't be when a recovery point was taken, or an empty string."""
     try:
-        return f"{point} is of the future" if ids.started_at(point) > now + AHEAD else ""
+        return "of the future" if ids.started_at(point) > now + AHEAD else ""
     except ValueError:
-        return f"{point} is of no date that there is"
+        return "of no date that there is"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from include.proven import copies, ids
 from include.proven.catalog import Catalog, at_once
-from include.proven.catalog.newest import AHEAD
+from include.proven.catalog.newest import date_fault
 from include.proven.catalog.restores import Restore
 from include.proven.catalog.standing import Point, Standing
 from include.proven.errors import NothingStoredError
@@ -64,14 +64,6 @@ def find_locks(installation: Installation, database: str, points: Sequence[str],
             if point in standing.points and (lock := store.find_lock(f"{database}/{point}")):
                 found[point].append(f"{lock} in {name}")
     return found
-
-
-def date_fault(point: str, now: datetime.datetime) -> str:
-    """Return why that can't be when a recovery point was taken, or an empty string."""
-    try:
-        return "of the future" if ids.started_at(point) > now + AHEAD else ""
-    except ValueError:
-        return "of no date that there is"
 
 
 def _unsure(standing: Standing, now: datetime.datetime) -> Iterator[tuple[str, str]]:
