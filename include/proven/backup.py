@@ -238,6 +238,8 @@ def _logical_job(installation: Installation, database: str, recovery_point: str,
         compression_level=config.compression_level,
         stores=[installation.job_store(name) for name in stores],
         part_bytes=protocol.PART_BYTES,
+        parallel=config.parallel,
+        known={},
     )
 
 

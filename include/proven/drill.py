@@ -109,7 +109,7 @@ def load(installation: Installation, drill: Drill, *, on_progress: progress.OnPr
     """Restore the recovery point in its sandbox. Raise ProvenError, with the evidence recorded, if it fails."""
     with drill_evidence.record_step(installation, drill, "restore") as note:
         manifest = drill_looks.restored_manifest_of(installation, drill)
-        into_sandbox = _serve if manifest.method == "physical" else _load
+        into_sandbox = _serve if manifest.of_files else _load
         result = into_sandbox(installation, drill, manifest, on_progress)
         note.stages.extend(Stage.model_validate(stage) for stage in result["stages"])
         note.figures["plain_bytes"] = result["plain_bytes"]

@@ -36,9 +36,18 @@ class Artifact(Record):
 
     name: str
     """File name in the folder of its recovery point: `accounts.sql.zst.gpg`, `dump.sql.zst.gpg`, `grants.sql.zst.gpg`."""
-    role: Literal["accounts", "dump", "grants", "datadir", "binlog"]
-    """`accounts` goes before the dump (definers must be there), `grants` on single objects after it. `datadir`: a stream of a
-    data directory, which no client loads. `binlog`: a piece of a binary log (`catalog/binlogs.py`)."""
+    role: Literal["accounts", "dump", "definitions", "rows", "triggers", "grants", "datadir", "binlog"]
+    """`accounts` goes before the dump (definers must be there), `grants` on single objects after it. A dump that was taken by
+    table (`fleet.Database.parallel`) is in three kinds: `definitions` of all there is but triggers, without a row; `rows` of some
+    tables, each loaded beside the others; `triggers`, when all rows are there. `datadir`: a stream of a data directory, which
+    no client loads. `binlog`: a piece of a binary log (`catalog/binlogs.py`)."""
+    tables: list[str] = []
+    """Of `rows`: whose they are, as the fingerprint names them."""
+    content: str = ""
+    """Of `rows` of one table: a digest (hexadecimal) of all that decides what they say. A later recovery point whose table has
+    the same does not send them again. Empty: they can't be used again."""
+    at: str = ""
+    """Recovery point in whose folder the object lies, which sent it. Empty: its own."""
     bytes: int
     """Size of the object as stored (compressed and encrypted)."""
     sha256: str
@@ -158,8 +167,9 @@ class Manifest(Record):
     kind: Literal["full", "incremental", "differential", "snapshot"] = "full"
     engine: str
     """Name of the engine that took it and can load it: `mariadb`, `mysql`."""
-    method: Literal["logical", "physical"] = "logical"
-    """`logical`: SQL that a client loads. `physical`: the server's files, which are prepared and served."""
+    method: Literal["logical", "physical", "snapshot"] = "logical"
+    """`logical`: SQL that a client loads. `physical`: the server's files, which are prepared and served. `snapshot`: these, as they
+    stood on their volume in one moment: the server that is started on them recovers as from a crash."""
     base: str = ""
     """Recovery point without which this one can't be restored: the one before it (incremental), or the full one
     (differential). Empty: it needs no other."""
@@ -198,6 +208,11 @@ class Manifest(Record):
     commands_left_out: LeftOut | None = None
     triggered_by: str = ""
     """Who or what asked: `cli:alice@bastion`, `airflow:<DAG>/<run>`. Empty in manifests from before this was kept."""
+
+    @property
+    def of_files(self) -> bool:
+        """Whether it holds the server's files, on which a server is started, and no SQL."""
+        return self.method != "logical"
 
     @property
     def data_as_of(self) -> datetime.datetime:

@@ -55,7 +55,7 @@ def load_into(
     fleet's name of the sandbox that the server stands in, if it does: its bandwidth is shared. Raise IntegrityError or
     LoadError where the recovery point is to blame, another ProvenError where it is not.
     """
-    if manifest.method == "physical":
+    if manifest.of_files:
         raise ConfigError(
             f"{manifest.recovery_point} is physical: it can't be loaded into a server",
             hint="Restore it with --to folder:PATH, which gives a data directory that a server can be started on.",
@@ -131,6 +131,7 @@ def open_artifact(installation: Installation, reads: Reads, artifact: Artifact) 
     return jobs.RestoreArtifact(
         name=artifact.name,
         role=artifact.role,
+        tables=artifact.tables,
         request={"method": request.method, "url": request.url, "headers": request.headers},
         session_key=session_key,
         bytes=artifact.bytes,

@@ -67,6 +67,8 @@ def backup_job(source: Endpoint, tools: Tools, keys: Keys, **changes: Any) -> di
         compression_level=3,
         stores=[STORE],
         part_bytes=256 * 1024,
+        parallel=1,
+        known={},
     )
     return {**job, **changes}
 

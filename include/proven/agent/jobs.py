@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from .protocol import Endpoint, JobStore, Question, StoredArtifact, Tools
 
@@ -52,6 +52,11 @@ class BackupJob(TypedDict):
     stores: list[JobStore]
     part_bytes: int
     """Size of the first parts; later ones are larger (`parts.py`)."""
+    parallel: int
+    """Dump tools at work at once. 1: one dump, as one artifact."""
+    known: dict[str, dict[str, Any]]
+    """`content` (`manifest.Artifact`) → an artifact, its `at` filled in, that every one of the stores holds: rows of a table that
+    says the same are not sent again, and this stands in the result's `artifacts`. Only where `parallel` is more than 1."""
 
 
 class PhysicalJob(BackupJob):
@@ -116,9 +121,11 @@ class BinlogJob(TypedDict):
 
 
 class RestoreArtifact(StoredArtifact):
-    """One artifact to fetch, verify, decrypt and feed to the client, in the order of the list."""
+    """One artifact to fetch, verify, decrypt and feed to the client, in the order of the list; `rows` beside each other."""
 
     role: str
+    tables: list[str]
+    """As `manifest.Artifact` has it."""
     session_key: str
     """`9:0123…`, as gpg prints it: opens this one artifact."""
     plain_bytes: int

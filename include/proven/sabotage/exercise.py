@@ -100,7 +100,7 @@ def prepare(installation: Installation, order: Order, on_progress: progress.OnPr
     with scratch.make(installation, order.sandbox) as folder:
         workshop = Workshop(installation, order.database, order.recovery_point, order.store, folder)
         manifest = workshop.bring(on_progress)
-        if manifest.method == "physical":
+        if manifest.of_files:
             what = f"{order.recovery_point} is physical: there are no ways to break such a copy yet"
             raise ConfigError(what, hint="Sabotage a recovery point of the method logical.")
         _require_good(workshop, order, on_progress)

@@ -148,7 +148,7 @@ def _into_server(
 def _into_folder(
     opened: installation.Installation, manifest: Manifest, store: str, folder: str, shown: display.Stages
 ) -> list[str]:
-    if manifest.method == "physical":
+    if manifest.of_files:
         chain = chains.chain_of(opened.catalog(manifest.database, store), manifest)
         files = restore_datadir.into_folder(opened, chain, pathlib.Path(folder), store=store, on_progress=shown.show)
     else:
