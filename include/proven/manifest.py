@@ -38,8 +38,8 @@ class Artifact(Record):
     """File name in the folder of its recovery point: `accounts.sql.zst.gpg`, `dump.sql.zst.gpg`, `grants.sql.zst.gpg`."""
     role: Literal["accounts", "dump", "definitions", "rows", "triggers", "grants", "datadir", "binlog"]
     """`accounts` goes before the dump (definers must be there), `grants` on single objects after it. A dump that was taken by
-    table (`fleet.Database.parallel`) is in three kinds: `definitions` of all there is but triggers, without a row; `rows` of some
-    tables, each loaded beside the others; `triggers`, when all rows are there. `datadir`: a stream of a data directory, which
+    table (`fleet.Database.parallel`) is in three kinds: `definitions` of all there is but triggers, without a row; `rows` of
+    some tables, each loaded beside the others; `triggers`, when all rows are there. `datadir`: a stream of a data directory, which
     no client loads. `binlog`: a piece of a binary log (`catalog/binlogs.py`)."""
     tables: list[str] = []
     """Of `rows`: whose they are, as the fingerprint names them."""
@@ -168,8 +168,8 @@ class Manifest(Record):
     engine: str
     """Name of the engine that took it and can load it: `mariadb`, `mysql`."""
     method: Literal["logical", "physical", "snapshot"] = "logical"
-    """`logical`: SQL that a client loads. `physical`: the server's files, which are prepared and served. `snapshot`: these, as they
-    stood on their volume in one moment: the server that is started on them recovers as from a crash."""
+    """`logical`: SQL that a client loads. `physical`: the server's files, which are prepared and served. `snapshot`: these, as
+    they stood on their volume in one moment: the server that is started on them recovers as from a crash."""
     base: str = ""
     """Recovery point without which this one can't be restored: the one before it (incremental), or the full one
     (differential). Empty: it needs no other."""

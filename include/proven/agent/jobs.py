@@ -55,8 +55,8 @@ class BackupJob(TypedDict):
     parallel: int
     """Dump tools at work at once. 1: one dump, as one artifact."""
     known: dict[str, dict[str, Any]]
-    """`content` (`manifest.Artifact`) → an artifact, its `at` filled in, that every one of the stores holds: rows of a table that
-    says the same are not sent again, and this stands in the result's `artifacts`. Only where `parallel` is more than 1."""
+    """`content` (`manifest.Artifact`) → an artifact, its `at` filled in, that every one of the stores holds: rows of a table
+    that says the same are not sent again, and this stands in the result's `artifacts`. Only where `parallel` is more than 1."""
 
 
 class PhysicalJob(BackupJob):

@@ -55,8 +55,8 @@ class Database(Model):
     """`logical`: SQL, which any server of the series loads. `physical`: the server's own files, of all its schemas, which are
     restored without running SQL; the backup must run where they can be read (`host`)."""
     parallel: int = pydantic.Field(default=1, ge=1, le=16)
-    """Of the method `logical`: dump tools at work at once, each with its own tables, and restored as many at a time. From 2 on, rows
-    of a table that has not changed since an earlier recovery point are not sent again. 1: one dump as one artifact."""
+    """Of the method `logical`: dump tools at work at once, each with its own tables, and restored as many at a time. From 2 on,
+    rows of a table that has not changed since an earlier recovery point are not sent again. 1: one dump as one artifact."""
     incremental: Incremental | None = None
     """Of the method `physical`: not every backup is a full one. Unset: each is."""
     schedule: Text | None
