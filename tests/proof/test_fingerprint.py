@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from include.proven.agent import fingerprint
+from include.proven.agent.client import Row
 from include.proven.agent.errors import AgentError
 from include.proven.proof.compare import compare_fingerprints
 from tests.proof.copies import open_session, take_fingerprint
@@ -107,6 +108,22 @@ def test_a_row_that_can_not_be_hashed_is_an_error(source: DatabaseServer, schema
     finally:
         source.sql(f"SET GLOBAL max_allowed_packet = {before}")
     assert caught.value.detail == "1 of 2 rows could not be hashed"
+
+
+def test_a_table_that_is_replaced_while_it_is_looked_at_is_an_error(source: DatabaseServer, schema: str) -> None:
+    source.sql("DROP TABLE IF EXISTS t; CREATE TABLE t (a INT)", schema)
+    with open_session(source) as session:
+        ask = session.query
+
+        def rename_between(sql: str) -> list[Row]:
+            if "information_schema.COLUMNS" in sql:
+                source.sql("RENAME TABLE t TO moved", schema)
+            return ask(sql)
+
+        session.query = rename_between  # type: ignore[method-assign]
+        with pytest.raises(AgentError, match=f"table {schema}.t can't be fingerprinted") as caught:
+            fingerprint.compute(session, source.flavour, [schema])
+    assert caught.value.detail == "no column of it can be seen: it is being altered"
 
 
 def test_base_tables_are_read_and_nothing_twice(source: DatabaseServer) -> None:

@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import names, sampling, server
+from . import explain, names, sampling, server
 from .client import Session
 from .errors import AgentError
 from .tables import Column, Table, list_tables
@@ -52,6 +52,8 @@ UNHASHED = 10**35
 BEFORE_TABLES, LET_GO = "SAVEPOINT proven_tables", "ROLLBACK TO SAVEPOINT proven_tables"
 """Going back gives up the tables that were read, as the dump tools do: who waits to alter one holds up all who come after him,
 and the dump would be one of them. There is one savepoint: once an Aria table was read, MariaDB makes no other."""
+
+HINT_UNREADABLE = "Check the table (CHECK TABLE), max_allowed_packet of the server, and the grants of the backup account."
 
 OnTable = Callable[[str, int, int], None]
 """Called after each table with its name, how many tables are done, and how many there are."""
@@ -103,7 +105,8 @@ def compute(
 def digest_table(session: Session, table: Table, samples: sampling.Samples | str = "") -> dict[str, Any]:
     """Read a table once, whole or by samples, and return its entry of the fingerprint."""
     if not table.columns:
-        raise _unreadable(table, "no column of it can be seen")
+        # whoever may read a table sees its columns: it was there when the tables were listed, and is being replaced now
+        raise _unreadable(table, "no column of it can be seen: it is being altered", explain.NO_DDL)
     sampled = samples if isinstance(samples, sampling.Samples) else None
     counted, summed, *moments = session.query(table_query(table, sampled.clause if sampled else ""))[0]
     rows, total = int(counted or 0), int(summed or 0)
@@ -176,10 +179,6 @@ def _as_moment(text: str | None) -> str | None:
     return moment.replace(tzinfo=datetime.timezone.utc).isoformat()
 
 
-def _unreadable(table: Table, detail: str) -> AgentError:
-    return AgentError(
-        "source",
-        f"table {names.display(table.schema, table.name)} can't be fingerprinted",
-        detail=detail,
-        hint="Check the table (CHECK TABLE), max_allowed_packet of the server, and the grants of the backup account.",
-    )
+def _unreadable(table: Table, detail: str, hint: str = HINT_UNREADABLE) -> AgentError:
+    what = f"table {names.display(table.schema, table.name)} can't be fingerprinted"
+    return AgentError("source", what, detail=detail, hint=hint)
