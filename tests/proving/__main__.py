@@ -135,7 +135,7 @@ def try_drills(source: DatabaseServer, arguments: argparse.Namespace, shown: Fig
             shown.failed_backups.append(outcome.backup_error)
         else:
             shown.drills += 1
-        if outcome.verdict and not outcome.proven:
+        if outcome.is_false_alarm:
             shown.alarms.append(f"{shown.flavour}: {outcome}")
         shown.drill_seconds += outcome.seconds
         if shown.drills % 5 == 0 or not outcome.proven:
