@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from include.proven.bench import documents, fingerprint, measure, pipelines, transfer, watch
+from include.proven.bench import documents, fingerprint, measure, pipelines, sysbench, transfer, watch
 from include.proven.demo import environment
 
 TABLES = ("pipelines", "transfer", "fingerprint", "watch")
@@ -21,10 +21,10 @@ def main() -> int:
     parser.add_argument(
         "--rows",
         type=int,
-        default=fingerprint.ROWS,
-        help=f"rows of each of the {fingerprint.TABLES} fingerprinted tables (default: %(default)s, of 250 bytes or so)",
+        default=sysbench.ROWS,
+        help=f"rows of each of the {sysbench.TABLES} fingerprinted tables (default: %(default)s, of 250 bytes or so)",
     )
-    parser.add_argument("--flavour", choices=fingerprint.FLAVOURS, help="fingerprint on this server only (default: both)")
+    parser.add_argument("--flavour", choices=sysbench.FLAVOURS, help="fingerprint on this server only (default: both)")
     parser.add_argument("--write", action="store_true", help="write the last two tables into docs/benchmarks.md too")
     parser.add_argument("--only", choices=TABLES, help="only this table")
     arguments = parser.parse_args()
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def _bench_fingerprint(arguments: argparse.Namespace) -> None:
-    found = fingerprint.run(arguments.rows, [arguments.flavour] if arguments.flavour else fingerprint.FLAVOURS)
+    found = fingerprint.run(arguments.rows, [arguments.flavour] if arguments.flavour else sysbench.FLAVOURS)
     table = fingerprint.table(found)
     print(table, end="")
     if arguments.write:

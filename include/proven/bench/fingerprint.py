@@ -14,7 +14,6 @@ import os
 import pathlib
 import secrets
 import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,27 +29,16 @@ from include.proven.agent.processes import CommandLog
 from include.proven.agent.protocol import Endpoint, Tools
 from include.proven.agent.tables import list_tables
 from include.proven.agent.tables import measure as measure_table
-from include.proven.bench import measure, pipelines
+from include.proven.bench import measure, pipelines, sysbench
 from include.proven.demo import environment
 from include.proven.demo.keys import create_demo_keys
 from include.proven.encryption import gpg
 from include.proven.engines.grants import backup_grants
 from include.proven.manifest import Manifest
 
-TABLES = 8
-ROWS = 500_000
-FLAVOURS = ("mariadb", "mysql")
 BUFFER_POOL = "512M"
-SCHEMA = "sbtest"
 ACCOUNT = "proven@'127.0.0.1'"
-FETCH_MYSQL = environment.CHECKOUT / "scripts" / "fetch-mysql"
 SEAL = "gpg --homedir {home} --batch --yes --trust-model always -z 0 --encrypt --recipient backup@proven.invalid"
-
-COLUMNS = (
-    "id INT NOT NULL PRIMARY KEY, k INT NOT NULL DEFAULT 0, c CHAR(120) NOT NULL DEFAULT '', pad CHAR(60) NOT NULL DEFAULT '',"
-    " KEY k_1 (k)"
-)
-"""As sysbench's oltp_common.lua makes them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +99,7 @@ def table(found: Sequence[Measured]) -> str:
         "the fingerprint in it: seconds": [f"{each.fingerprint_in_backup:.1f}" for each in found],
         "lock held: milliseconds": [f"{each.lock_held * 1000:.0f}" for each in found],
     }
-    head = [f"| {TABLES} tables | " + " | ".join(each.server for each in found) + " |", "|---|" + "---:|" * len(found)]
+    head = [f"| {sysbench.TABLES} tables | " + " | ".join(each.server for each in found) + " |", "|---|" + "---:|" * len(found)]
     return "\n".join([*head, *(f"| {name} | {' | '.join(values)} |" for name, values in lines.items()), ""])
 
 
@@ -119,7 +107,7 @@ def _measure(flavour: str, rows: int) -> Measured:
     with _bed(flavour, rows) as bed:
         with bed.connect() as session:
             version = str(session.query("SELECT VERSION()")[0][0])
-            size = sum(measure_table(session, found)[0] for found in list_tables(session, SCHEMA))
+            size = sum(measure_table(session, found)[0] for found in list_tables(session, sysbench.SCHEMA))
         _say("dump alone")
         dump = _time(bed, lambda: _dump(bed))
         _say("fingerprint alone")
@@ -163,13 +151,13 @@ def _dump(bed: Bed) -> None:
     argv = [part.replace(client.DEFAULTS, str(defaults)) for part in bed.tools["dump"]]
     argv[0] = servers.find_program(argv[0], [pathlib.Path(folder) for folder in bed.tools["path"]])
     seal = SEAL.format(home=shlex.quote(str(bed.folder / "gnupg")))
-    pipelines.run_shell(f"{shlex.join([*argv, '--databases', SCHEMA])} | zstd -q -3 -c | {seal}")
+    pipelines.run_shell(f"{shlex.join([*argv, '--databases', sysbench.SCHEMA])} | zstd -q -3 -c | {seal}")
 
 
 def _fingerprint(bed: Bed) -> None:
     with bed.connect() as session:
         snapshot.open_snapshot(session)
-        fingerprints.compute(session, bed.flavour, [SCHEMA])
+        fingerprints.compute(session, bed.flavour, [sysbench.SCHEMA])
 
 
 def _back_up(bed: Bed) -> Manifest:
@@ -180,7 +168,7 @@ def _back_up(bed: Bed) -> Manifest:
 @contextlib.contextmanager
 def _bed(flavour: str, rows: int) -> Iterator[Bed]:
     """Start a server, fill it, write a fleet, and remove all of it afterwards."""
-    chosen, path = engines.engine(flavour), _find_programs(flavour)
+    chosen, path = engines.engine(flavour), sysbench.find_programs(flavour)
     with tempfile.TemporaryDirectory(prefix="proven-bench-", dir="/var/tmp") as scratch:
         folder, port = pathlib.Path(scratch), servers.choose_port()
         folder.chmod(0o711)
@@ -194,7 +182,7 @@ def _bed(flavour: str, rows: int) -> Iterator[Bed]:
         try:
             server.prepare()
             server.start()
-            _say(f"{flavour}: filling {TABLES} tables of {rows:,} rows")
+            _say(f"{flavour}: filling {sysbench.TABLES} tables of {rows:,} rows")
             root = Endpoint(flavour=flavour, socket=str(server.socket), host="", port=0, user="root", password="")
             with bed.connect(root) as session:
                 _fill(session, rows, endpoint["password"])
@@ -206,37 +194,25 @@ def _bed(flavour: str, rows: int) -> Iterator[Bed]:
             gpg.stop_agents(folder / "gnupg")
 
 
-def _find_programs(flavour: str) -> list[pathlib.Path]:
-    if flavour != "mysql":
-        return []
-    return [pathlib.Path(subprocess.run([str(FETCH_MYSQL)], stdout=subprocess.PIPE, text=True, check=True).stdout.strip())]
-
-
 def _fill(session: client.Session, rows: int, password: str) -> None:
-    """Make the tables: random digits in the first, the same in the others, too far apart for zstd to see."""
+    """Make the backup account and the tables."""
     session.execute(f"CREATE USER {ACCOUNT} IDENTIFIED BY '{password}'")
     for grant in backup_grants(ACCOUNT, session.endpoint["flavour"]).splitlines():
         session.execute(grant)
-    session.execute(f"CREATE DATABASE {SCHEMA}")
-    session.execute(f"USE {SCHEMA}")
-    digits = " UNION ALL ".join(f"SELECT {digit} AS d" for digit in range(10))
-    places = ", ".join(f"({digits}) AS place{number}" for number in range(len(str(rows))))
-    numbers = " + ".join(f"{10**number} * place{number}.d" for number in range(len(str(rows))))
-    eleven = "LPAD(FLOOR(RAND() * 1e11), 11, '0')"
-    c, pad = (f"CONCAT_WS('-', {', '.join([eleven] * groups)})" for groups in (10, 5))
-    counted, drawn = f"SELECT 1 + {numbers} AS n FROM {places}", f"n, FLOOR(RAND() * {rows}), {c}, {pad}"  # noqa: S608
-    for number in range(1, TABLES + 1):
-        session.execute(f"CREATE TABLE sbtest{number} ({COLUMNS})")
-        values, origin = ("*", f"sbtest{number - 1}") if number > 1 else (drawn, f"({counted}) AS counted WHERE n <= {rows}")
-        session.execute(f"INSERT INTO sbtest{number} SELECT {values} FROM {origin}")  # noqa: S608 - all of it is from here
-        session.execute(f"ANALYZE TABLE sbtest{number}")
+    sysbench.fill(session, rows)
 
 
 def _write_fleet(bed: Bed, path: Sequence[pathlib.Path]) -> pathlib.Path:
     """Write fleet file and connections; return the path of the latter."""
     folder, keys = bed.folder, ["backup@proven.invalid"]
     (folder / "store").mkdir()
-    database = {"connection": "source", "engine": bed.flavour, "schedule": None, "schemas": [SCHEMA], "stores": ["here"]}
+    database = {
+        "connection": "source",
+        "engine": bed.flavour,
+        "schedule": None,
+        "schemas": [sysbench.SCHEMA],
+        "stores": ["here"],
+    }
     promised = {"objectives": {"rpo": "1d", "rto": "1h"}, "sandbox": "local", "owner": "-", "contacts": ["nobody"]}
     fleet = {
         "version": 1,
