@@ -86,7 +86,7 @@ def build(
         order = Order(
             name=drill.instance,
             server=manifest.server,
-            data_bytes=_data_bytes(installation, drill, manifest),
+            data_bytes=_data_bytes(installation, drill),
             database=drill.database,
             recovery_point=drill.recovery_point,
             drill=drill.id,
@@ -115,8 +115,9 @@ def load(installation: Installation, drill: Drill, *, on_progress: progress.OnPr
         note.figures["plain_bytes"] = result["plain_bytes"]
 
 
-def _data_bytes(installation: Installation, drill: Drill, manifest: Manifest) -> int:
-    """Return the plain size of all that is restored for a recovery point."""
+def _data_bytes(installation: Installation, drill: Drill) -> int:
+    """Return the plain size of all that is restored. Raise IntegrityError if a link of its chain is missing."""
+    manifest = drill_looks.restored_manifest_of(installation, drill)
     chain = chains.chain_of(installation.catalog(drill.database, drill.store), manifest) if manifest.base else [manifest]
     return sum(artifact.plain_bytes for link in chain for artifact in link.artifacts)
 

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -44,9 +45,9 @@ class Logged:
     store: pathlib.Path
     """The directory that is the store."""
 
-    def back_up(self) -> Manifest:
+    def back_up(self, kind: str = "full") -> Manifest:
         """Take a recovery point of all schemas."""
-        return backup.take_backup(self.opened, "shop", backup.new_id()).manifest
+        return backup.take_backup(self.opened, "shop", backup.new_id(kind=kind)).manifest
 
     def sql(self, text: str) -> list[list[str]]:
         """Run SQL as root."""
@@ -131,8 +132,8 @@ class Logged:
 
 
 @contextlib.contextmanager
-def running(flavour: str, path: list[pathlib.Path], keys: DemoKeys) -> Iterator[Logged]:
-    """Run a source that keeps a log, with a fleet of its own."""
+def running(flavour: str, path: list[pathlib.Path], keys: DemoKeys, **database: Any) -> Iterator[Logged]:
+    """Run a source that keeps a log, with a fleet of its own. `database` are more of its settings in there."""
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(contextlib.contextmanager(run_source)(flavour, path, options=OPTIONS[flavour]))
         pager = stack.enter_context(running_pager())
@@ -140,7 +141,7 @@ def running(flavour: str, path: list[pathlib.Path], keys: DemoKeys) -> Iterator[
         sandboxes = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="proven-sandboxes-", dir="/var/tmp")))
         sandboxes.chmod(0o711)
         files = write_fleet(folder, source, "", keys.home, sandboxes, pager)
-        files.document["databases"]["shop"]["schemas"] = None
+        files.document["databases"]["shop"] |= {"schemas": None, **database}
         files.write()
         opened = files.open(stack.enter_context(pytest.MonkeyPatch.context()))
         yield Logged(source, files, opened, folder / "disk")

@@ -33,8 +33,8 @@ def draw(installation: Installation, asked: Drill, which: str = "random") -> Dri
                 return Drill(asked.id, asked.database, younger, store, asked.sandbox, asked.triggered_by, chosen)
     raise ConfigError(
         f"the binary log of {asked.database} leads from no recovery point to {'another' if which == 'random' else which}",
-        hint="It takes two logical recovery points of one server, and a stream that has shipped its log from the first to the"
-        " second: ./proven stream",
+        hint="It takes two recovery points of one server, and a stream that has shipped its log from the first to the second:"
+        " ./proven stream",
     )
 
 
@@ -57,7 +57,7 @@ def _draw_older(installation: Installation, database: str, store: str, younger: 
 
 def _stands_in(names: Sequence[SegmentName], manifest: Manifest) -> bool:
     """Say whether a recovery point lies between the first and the last piece of the log."""
-    if manifest.method != "logical" or manifest.position is None or not manifest.position.file:
+    if manifest.position is None or not manifest.position.file:
         return False
     place = SegmentName(manifest.database, manifest.server.identity, manifest.position.file, 0, manifest.position.offset)
     ends = [(name.number, name.end) for name in names]

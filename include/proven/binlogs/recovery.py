@@ -84,18 +84,21 @@ def describe(until: jobs.ReplayUntil) -> str:
 def find_way(
     installation: Installation, database: str, until: jobs.ReplayUntil, which: str = "", store: str = copies.ANY
 ) -> Way:
-    """Return the way to what is asked for: from the newest recovery point that lies before it, or from the one that is named.
+    """Return the way to what is asked for, in a server that runs: from the newest recovery point of SQL that lies before it, or
+    from the one that is named.
 
     Raise ConfigError if there is none, or the log is not there yet; IntegrityError, with the link, if the chain is broken.
     """
     found = copies.survey(installation, database, store)
-    if which:
-        named = found.pick(which)
-        return plan(installation, _manifest(installation, found, named), found.held[named][0], until)
-    for point in reversed(found.held):
-        manifest = _manifest(installation, found, point)
-        if manifest.method == "logical" and _lies_before(manifest, until):
-            return plan(installation, manifest, found.held[point][0], until)
+    manifests = (_manifest(installation, found, point) for point in ([found.pick(which)] if which else reversed(found.held)))
+    of_files: Manifest | None = None
+    for manifest in manifests:
+        if which or _lies_before(manifest, until):
+            if not manifest.of_files:
+                return plan(installation, manifest, found.held[manifest.recovery_point][0], until)
+            of_files = of_files or manifest
+    if of_files:
+        raise _not_into_a_server(of_files)
     raise ConfigError(
         f"database {database} has no recovery point from before that",
         hint="The oldest one's snapshot is the first moment that can be reached: see ./proven list.",
@@ -161,6 +164,15 @@ def recover_into_empty(
     except ProvenError as error:
         error.add_note(f"{way.manifest.recovery_point} is restored there, with none, or a part, of the log behind it")
         raise
+
+
+def _not_into_a_server(manifest: Manifest) -> ConfigError:
+    place = continuity.position_of(manifest)
+    return ConfigError(
+        f"{manifest.recovery_point} holds the server's files: it can't be loaded into a server, and no log replayed onto it there",
+        hint="Restore it with --to folder:PATH, start a server on that data directory, and replay the log there with the"
+        f" server's own tool, from {place.file} offset {place.offset} on.",
+    )
 
 
 def _chain(installation: Installation, manifest: Manifest, store: str) -> continuity.Chain:
