@@ -10,7 +10,7 @@ import dataclasses
 import re
 
 from . import names
-from .client import Session
+from .client import Row, Session
 from .errors import AgentError
 from .server import OWN_SCHEMAS
 
@@ -19,6 +19,14 @@ OWN_ACCOUNTS = frozenset(
 )
 """Every server makes these for itself, the scratch server too: they are neither carried over nor compared."""
 PUBLIC = "PUBLIC"
+TABLES = {
+    "mariadb": ("global_priv", "db", "tables_priv", "columns_priv", "procs_priv", "roles_mapping", "proxies_priv"),
+    "mysql": (
+        *("user", "db", "tables_priv", "columns_priv", "procs_priv", "proxies_priv"),
+        *("role_edges", "default_roles", "global_grants"),
+    ),
+}
+"""Where the server keeps accounts and grants, in its schema `mysql`."""
 
 QUOTED = r"`((?:[^`]|``)*)`"
 DEFAULT_ROLE = re.compile(rf" DEFAULT ROLE ((?:,?\s*{QUOTED}@{QUOTED})+)")
@@ -70,6 +78,18 @@ def take(session: Session, flavour: str, schemas: list[str]) -> Statements:
     object such a grant fails. Raise AgentError (source) if the backup account may not read the others.
     """
     return statements(define(session, flavour, schemas), flavour)
+
+
+def checksums(session: Session, flavour: str) -> list[Row]:
+    """Return a checksum of every table that accounts and grants are in: who sees the same twice has missed no change."""
+    return session.query(f"CHECKSUM TABLE {', '.join(f'mysql.{table}' for table in TABLES[flavour])}")
+
+
+def require_same(before: list[Row], after: list[Row]) -> None:
+    """Raise AgentError (source) if `checksums` were others at the moment of a copy of the server's files."""
+    if before != after:
+        hint = "Take another backup: what it holds of accounts can't be told from what came right after it."
+        raise AgentError("source", "accounts or grants were changed just when the backup was taken", hint=hint)
 
 
 def statements(definitions: list[Definition], flavour: str) -> Statements:

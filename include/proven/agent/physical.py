@@ -39,7 +39,6 @@ FOLDER = "{folder}"
 CHECKPOINTS = "xtrabackup_checkpoints"
 """Written by the tool: the log sequence numbers between which its pages lie."""
 LSN = re.compile(r"^(from_lsn|to_lsn|last_lsn) = (\d+)$", re.MULTILINE)
-ACCOUNT_TABLES = ("global_priv", "db", "tables_priv", "columns_priv", "procs_priv", "roles_mapping", "proxies_priv")
 LACKS = re.compile(r"missing required privilege (.+?) on (\S+)")
 UNREADABLE = ("Can't open dir", "Permission denied", "Errcode: 13", "Errcode: 2 ", "No such file or directory", "cd to")
 HINT_HOST = (
@@ -167,7 +166,7 @@ class PhysicalBackup(Backup):
 
         def beside() -> None:
             asked.open_snapshot()
-            self._seen_accounts = _look_at_accounts(reader)
+            self._seen_accounts = accounts.checksums(reader, "mariadb")
 
         positions = position.Reader(self._asker, self._result["server"])
         marker = self._tools["snapshot_marker"]
@@ -177,9 +176,7 @@ class PhysicalBackup(Backup):
         """Take accounts, fingerprint and inventory. The accounts first, for they are in no snapshot."""
         flavour, schemas = self._result["server"]["flavour"], self._result["schemas"]
         defined = accounts.define(reader, flavour, schemas)
-        if _look_at_accounts(reader) != self._seen_accounts:
-            hint = "Take another backup: what it holds of accounts can't be told from what came right after it."
-            raise AgentError("source", "accounts or grants were changed just when the backup was taken", hint=hint)
+        accounts.require_same(self._seen_accounts, accounts.checksums(reader, flavour))
         with self._context.progress.stage("fingerprint"):
             found = fingerprint.compute(reader, flavour, schemas, sample_above=self._job["sample_above"])
             loose_tables.mark(found, [])
@@ -227,8 +224,3 @@ def read_checkpoints(folder: pathlib.Path) -> dict[str, int]:
     if {"from_lsn", "to_lsn", "last_lsn"} - found.keys():
         raise AgentError("tool", f"{CHECKPOINTS} is not whole: it has {', '.join(sorted(found)) or 'nothing'}")
     return found
-
-
-def _look_at_accounts(session: client.Session) -> list[client.Row]:
-    """Return a checksum of every table that accounts and grants are in."""
-    return session.query(f"CHECKSUM TABLE {', '.join(f'mysql.{table}' for table in ACCOUNT_TABLES)}")
