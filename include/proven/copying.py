@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from include.proven import agent_client, progress, restore
 from include.proven.agent import jobs, protocol
@@ -64,7 +64,8 @@ def copy_recovery_point(
     catalog = installation.catalog(database, target)
     with _telling_what_stays(f"in store {target}"):
         catalog.store.check()
-        transfer = Transfer(installation.store(source), catalog.store, f"{database}/{recovery_point}")
+        folder = f"{database}/{recovery_point}"
+        transfer = Transfer(installation.store(source), catalog.store, folder, signed.manifest.elsewhere)
         artifacts = transfer.open(signed.manifest.artifacts)
         sent = 0
         if any(artifact["missing"] for artifact in artifacts):
@@ -106,18 +107,18 @@ def fetch_recovery_point(
             raise ConfigError(f"{path} exists, and is another one's", hint="Choose another folder: nothing is overwritten.")
     with _telling_what_stays(f"in {folder}"):
         _make_folder(folder)
-        reads = restore.Reads(catalog.store, f"{database}/{recovery_point}")
+        reads = restore.Reads.of(catalog.store, signed.manifest)
         job = jobs.FetchJob(
             protocol=protocol.VERSION,
             job="fetch",
             store=installation.job_store(store),
             folder=str(folder.resolve()),
-            artifacts=[_stored(artifact, reads.sign_get(store, artifact.name)) for artifact in signed.manifest.artifacts],
+            artifacts=[_stored(artifact, reads.sign_get(store, artifact.label)) for artifact in signed.manifest.artifacts],
         )
         fetched = agent_client.run(job, signer=reads, on_progress=on_progress)["fetched_bytes"]
     for path, content in records.items():
         path.write_bytes(content)
-    files = [folder / artifact.name for artifact in signed.manifest.artifacts]
+    files = [folder / artifact.label for artifact in signed.manifest.artifacts]
     return Fetched(recovery_point, store, [*files, *records], fetched, _size(signed.manifest.artifacts) - fetched)
 
 
@@ -128,29 +129,33 @@ class Transfer:
     source: Store
     target: Store
     folder: str
+    elsewhere: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Label → key of those that lie in another folder."""
     uploads: dict[str, Upload] = dataclasses.field(default_factory=dict)
-    """By artifact; those that the target has whole have none."""
+    """By label; those that the target has whole have none."""
 
     def open(self, artifacts: Sequence[Artifact]) -> list[jobs.CopyArtifact]:
         """Return artifacts as a job takes them, and open the upload of each that the target does not have whole.
 
         Raise IntegrityError if the target has an object of another size in the place of one.
         """
-        whole = {stored.key: stored.bytes for stored in self.target.list_objects(self.folder)}
-        return [self._open(artifact, whole.get(self._key(artifact.name))) for artifact in artifacts]
+        folders = {self.folder, *(key.rpartition("/")[0] for key in self.elsewhere.values())}
+        whole = {stored.key: stored.bytes for folder in folders for stored in self.target.list_objects(folder)}
+        return [self._open(artifact, whole.get(self._key(artifact.label))) for artifact in artifacts]
 
     def _open(self, artifact: Artifact, there: int | None) -> jobs.CopyArtifact:
         missing: set[int] = set()
         if there is None:
-            upload = self.uploads[artifact.name] = self.target.resume_upload(self._key(artifact.name))
+            upload = self.uploads[artifact.label] = self.target.resume_upload(self._key(artifact.label))
             parts = locate(artifact.parts)
             missing = {part.number for part in parts} - self.target.find_parts(upload, parts)
         elif there != artifact.bytes:
+            key = self._key(artifact.label)
             raise IntegrityError(
-                f"{self._key(artifact.name)} in store {self.target.name} has {there} bytes, the manifest says {artifact.bytes}",
+                f"{key} in store {self.target.name} has {there} bytes, the manifest says {artifact.bytes}",
                 hint="`./proven sweep` removes what has no manifest there; what has one was damaged.",
             )
-        request = self.source.presign_get(self._key(artifact.name))
+        request = self.source.presign_get(self._key(artifact.label))
         return jobs.CopyArtifact(**_stored(artifact, request), missing=sorted(missing))
 
     def sign_parts(self, store: str, artifact: str, parts: Sequence[OutgoingPart]) -> list[SignedRequest]:
@@ -168,16 +173,16 @@ class Transfer:
     def commit(self, artifacts: Sequence[Artifact]) -> None:
         """Compare every part with what the target holds, then make each artifact visible there."""
         for artifact in artifacts:
-            if artifact.name in self.uploads:
-                self.target.commit_upload(self.uploads[artifact.name], artifact.parts)
+            if artifact.label in self.uploads:
+                self.target.commit_upload(self.uploads[artifact.label], artifact.parts)
 
     def _key(self, artifact: str) -> str:
-        return f"{self.folder}/{artifact}"
+        return self.elsewhere.get(artifact) or f"{self.folder}/{artifact}"
 
 
 def _stored(artifact: Artifact, request: SignedRequest) -> protocol.StoredArtifact:
     return protocol.StoredArtifact(
-        name=artifact.name,
+        name=artifact.label,
         request=dataclasses.asdict(request),
         bytes=artifact.bytes,
         sha256=artifact.sha256,

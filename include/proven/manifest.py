@@ -60,6 +60,11 @@ class Artifact(Record):
     """Text that the plain stream must end with (its last line begins with it). Empty: the stream is no text."""
     parts: list[Part]
 
+    @property
+    def label(self) -> str:
+        """A name that no other artifact of its recovery point has, wherever it lies: of a file, of an agent's artifact."""
+        return f"{self.at}.{self.name}" if self.at else self.name
+
 
 class Server(Record):
     """The source at the moment of the backup: what the sandbox must resemble and the drill must recognise."""
@@ -213,6 +218,20 @@ class Manifest(Record):
     def of_files(self) -> bool:
         """Whether it holds the server's files, on which a server is started, and no SQL."""
         return self.method != "logical"
+
+    @property
+    def reused(self) -> list[Artifact]:
+        """Artifacts that earlier recovery points have sent."""
+        return [artifact for artifact in self.artifacts if artifact.at]
+
+    @property
+    def elsewhere(self) -> dict[str, str]:
+        """Label → key of these."""
+        return {artifact.label: self.key_of(artifact) for artifact in self.reused}
+
+    def key_of(self, artifact: Artifact) -> str:
+        """Return the key of an artifact in any store that has this recovery point."""
+        return f"{self.database}/{artifact.at or self.recovery_point}/{artifact.name}"
 
     @property
     def data_as_of(self) -> datetime.datetime:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include.proven import agent_client, engines, progress
@@ -28,6 +28,17 @@ class Reads:
 
     store: Store
     folder: str
+    elsewhere: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Label → key of those that lie in another folder."""
+
+    @classmethod
+    def of(cls, store: Store, manifest: Manifest) -> Reads:
+        """Return the artifacts of one recovery point, those that earlier ones have sent among them."""
+        return cls(store, f"{manifest.database}/{manifest.recovery_point}", manifest.elsewhere)
+
+    def key_of(self, artifact: str) -> str:
+        """Return the key of an artifact, given its label."""
+        return self.elsewhere.get(artifact) or f"{self.folder}/{artifact}"
 
     def sign_parts(self, store: str, artifact: str, parts: Sequence[OutgoingPart]) -> list[SignedRequest]:
         """Refuse: whoever restores writes nothing."""
@@ -35,7 +46,7 @@ class Reads:
 
     def sign_get(self, store: str, artifact: str) -> SignedRequest:
         """Return a GET of an artifact: a restore may take longer than a URL lives."""
-        return self.store.presign_get(f"{self.folder}/{artifact}")
+        return self.store.presign_get(self.key_of(artifact))
 
 
 def load_into(
@@ -60,7 +71,7 @@ def load_into(
             f"{manifest.recovery_point} is physical: it can't be loaded into a server",
             hint="Restore it with --to folder:PATH, which gives a data directory that a server can be started on.",
         )
-    reads = Reads(installation.store(store), f"{manifest.database}/{manifest.recovery_point}")
+    reads = Reads.of(installation.store(store), manifest)
     artifacts = [open_artifact(installation, reads, artifact) for artifact in manifest.artifacts]
     job = _job(installation, manifest, store, artifacts, target=target, sandbox=sandbox)
     return agent_client.run(job, host=host, name=name, reconnect=bool(name), signer=reads, on_progress=on_progress)
@@ -96,12 +107,12 @@ def write_sql(
 
     Raise ConfigError if one of the files exists. A file stands only if every check of its artifact held.
     """
-    files = [folder / artifact.name.removesuffix(".zst.gpg") for artifact in manifest.artifacts]
+    files = [folder / artifact.label.removesuffix(".zst.gpg") for artifact in manifest.artifacts]
     for file in files:
         if file.exists():
             raise ConfigError(f"{file} exists", hint="Choose another folder, or move the file away: nothing is overwritten.")
     folder.mkdir(parents=True, exist_ok=True)
-    reads = Reads(installation.store(store), f"{manifest.database}/{manifest.recovery_point}")
+    reads = Reads.of(installation.store(store), manifest)
     for file, artifact in zip(files, manifest.artifacts, strict=True):
         opened = [open_artifact(installation, reads, artifact)]
         job = _job(installation, manifest, store, opened, output=str(file.resolve()))
@@ -125,11 +136,11 @@ def schemas_of(installation: Installation, target: protocol.Endpoint) -> list[st
 
 def open_artifact(installation: Installation, reads: Reads, artifact: Artifact) -> jobs.RestoreArtifact:
     """Return an artifact as a job takes it: a read URL and the key that opens it and nothing else."""
-    request = reads.sign_get(reads.store.name, artifact.name)
+    request = reads.sign_get(reads.store.name, artifact.label)
     session_key = _session_key(installation, reads, artifact)
     installation.hide(session_key)
     return jobs.RestoreArtifact(
-        name=artifact.name,
+        name=artifact.label,
         role=artifact.role,
         tables=artifact.tables,
         request={"method": request.method, "url": request.url, "headers": request.headers},
@@ -145,7 +156,7 @@ def open_artifact(installation: Installation, reads: Reads, artifact: Artifact) 
 
 def _session_key(installation: Installation, reads: Reads, artifact: Artifact) -> str:
     """Return the session key of an artifact. Raise IntegrityError if its first part is damaged: gpg can't tell that."""
-    key = f"{reads.folder}/{artifact.name}"
+    key = reads.key_of(artifact.label)
     try:
         return installation.keyring.session_key(reads.store.read_start(key, keyring.START_BYTES))
     except EncryptionError:

@@ -30,8 +30,10 @@ class Uploads:
         raise StoreError(f"a backup asked to read {artifact} from store {store}")
 
     def commit(self, store: str, artifacts: Sequence[dict[str, Any]]) -> None:
-        """Compare every part with what the store holds, then make each artifact visible there."""
+        """Compare every part with what the store holds, then make each artifact visible there that was sent."""
         for artifact in artifacts:
+            if artifact.get("at"):
+                continue  # an earlier recovery point has sent it
             if not self.resumed and (store, artifact["name"]) not in self.opened:
                 raise IntegrityError(f"the agent says it sent {artifact['name']}, but never asked where to")
             parts = [Part.model_validate(part) for part in artifact["parts"]]

@@ -180,6 +180,14 @@ class UploadPromises:
         assert bed.everything() == before
         assert bed.store.delete_folder("shop/x") == 0
 
+    def test_one_artifact_goes_with_its_parts_and_leaves_its_neighbours(self, bed: StoreBed) -> None:
+        store_artifact(bed.store, "shop/x/rows.2", b"y" * (2 * PART_BYTES))
+        before = bed.everything()
+        store_artifact(bed.store, "shop/x/rows", b"x" * (2 * PART_BYTES))
+        for _ in range(2):
+            bed.store.delete_artifact("shop/x/rows")
+            assert bed.everything() == before
+
 
 class RecordPromises:
     """Records are small, and written once."""

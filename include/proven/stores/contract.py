@@ -154,6 +154,9 @@ class Store(Protocol):
     def delete_record(self, key: str) -> None:
         """Delete a small object. No error if there is none."""
 
+    def delete_artifact(self, key: str) -> None:
+        """Delete one committed artifact with its parts, as `delete_folder` deletes many. No error if there is none."""
+
     def list_objects(self, folder: str) -> Iterator[StoredObject]:
         """Yield the objects below `folder` (whole path components: `ods` never yields `ods_easy/…`), sorted by key.
 

@@ -165,6 +165,10 @@ class DirectoryStore:
         with disk.translated(f"delete object {key}"):
             disk.remove(path, self._objects)
 
+    def delete_artifact(self, key: str) -> None:
+        """Delete one committed artifact: it is one file."""
+        self.delete_record(key)
+
     def list_objects(self, folder: str) -> Iterator[StoredObject]:
         """Yield the objects below `folder`, sorted by key."""
         with disk.translated("list objects"):

@@ -168,6 +168,11 @@ class S3Store:
         with self._client.request(f"delete object {key}", ignore=MISSING) as s3:
             s3.delete_object(**self._name(key))
 
+    def delete_artifact(self, key: str) -> None:
+        """Delete one committed artifact; with Object Lock all its versions, or, if one is locked, none (StoreError)."""
+        name = self._prefix + key
+        self._delete(key, [found for found in self._find_all(name) if found.name == name])
+
     def list_objects(self, folder: str) -> Iterator[StoredObject]:
         """Yield the objects below `folder`, sorted by key."""
         for page in self._client.pages("list objects", "list_objects_v2", Prefix=self._prefix + _below(folder)):
@@ -221,13 +226,21 @@ class S3Store:
         parts = sum(len(self._uploads.parts(upload)) for upload in uploads)
         for upload in uploads:
             self._uploads.abort(upload)
-        if self._config.object_lock:
-            objects = s3_deletion.list_versions(self._client, self._prefix + below)
-            s3_deletion.refuse_locked(self._client, folder, objects)
-        else:
-            objects = [s3_deletion.Version(self._prefix + stored.key) for stored in self.list_objects(folder)]
-        s3_deletion.delete(self._client, folder, objects)
+        objects = self._find_all(self._prefix + below)
+        self._delete(folder, objects)
         return sum(not version.is_marker for version in objects) + parts
+
+    def _find_all(self, beginning: str) -> list[s3_deletion.Version]:
+        """Return all whose names in the bucket begin so: objects, or where there is an Object Lock every version of them."""
+        if self._config.object_lock:
+            return s3_deletion.list_versions(self._client, beginning)
+        pages = self._client.pages("list objects", "list_objects_v2", Prefix=beginning)
+        return [s3_deletion.Version(entry["Key"]) for page in pages for entry in page.get("Contents", [])]
+
+    def _delete(self, what: str, objects: Sequence[s3_deletion.Version]) -> None:
+        if self._config.object_lock:
+            s3_deletion.refuse_locked(self._client, what, objects)
+        s3_deletion.delete(self._client, what, objects)
 
     def _send(self, request: SignedRequest, content: bytes = b"") -> bytes:
         return s3_signed.send(request, content, retries=self._retries, verify=self._verify)

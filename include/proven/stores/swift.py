@@ -202,6 +202,11 @@ class SwiftStore:
         """Delete a small object. No error if there is none."""
         self._client.delete(self._container, self._prefix + key)
 
+    def delete_artifact(self, key: str) -> None:
+        """Delete one committed artifact with its parts."""
+        self.delete_record(key)  # what makes one of the parts goes first
+        self.delete_folder(key)
+
     def list_objects(self, folder: str) -> Iterator[StoredObject]:
         """Yield the objects below `folder`, sorted by key. Raise StoreError if the container does not exist."""
         for listed in self._client.list(self._container, self._prefix + below(folder)):
