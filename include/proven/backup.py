@@ -203,7 +203,7 @@ def _job(installation: Installation, database: str, recovery_point: str, stores:
     job = _logical_job(installation, database, recovery_point, stores)
     if config.method == "logical":
         return job
-    tools = installation.as_job_tools(installation.physical(config.engine).backup)
+    tools = installation.as_job_tools(installation.physical(config.engine))
     base = chains.find_base(_catalogs(installation, database, stores), database, ids.kind_of(recovery_point))
     on = {
         "since": base.pages.to_lsn if base and base.pages else 0,

@@ -24,7 +24,7 @@ def chain_of(catalog: Catalog, manifest: Manifest) -> list[Manifest]:
         chain.insert(0, _read(catalog, base, chain))
         if reason := _mismatch(chain[0], chain[1]):
             raise _broken(chain[1:], reason)
-    if chain[0].kind != "full":
+    if chain[0].kind not in ("full", "snapshot"):
         raise _broken(chain, f"{chain[0].recovery_point} is {chain[0].kind} and names no base")
     return chain
 

@@ -15,7 +15,7 @@ from include.proven import connections, engines, sandboxes, stores
 from include.proven.agent import protocol
 from include.proven.catalog import Catalog
 from include.proven.encryption import keyring
-from include.proven.engines.contract import DumpTools, Engine, PhysicalTools
+from include.proven.engines.contract import DumpTools, Engine
 from include.proven.errors import ConfigError, SourceError
 from include.proven.fleet import load, model
 from include.proven.fleet.databases import Database
@@ -98,7 +98,7 @@ class Installation:
         """Return an engine's tools as a job takes them."""
         return self.as_job_tools(engine.tools())
 
-    def physical(self, engine: str) -> PhysicalTools:
+    def physical(self, engine: str) -> DumpTools:
         """Return the tools of an engine's method `physical`. Raise ConfigError if it has none."""
         found = engines.engine(engine).physical()
         if found is None:

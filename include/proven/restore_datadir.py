@@ -1,4 +1,4 @@
-"""Restore a physical recovery point: its chain's files, prepared to a data directory, for a sandbox's server or in a folder.
+"""Restore a recovery point of files: its chain's, prepared to a data directory, for a sandbox's server or in a folder.
 
 The agent extracts and prepares (`agent/datadir.py`). No SQL is loaded: a restore takes about as long as its bytes.
 """
@@ -23,7 +23,7 @@ README = """\
 Start a server of that series on it, as the user to whom it belongs:
 
     chown -R mysql: {datadir}
-    mariadbd --no-defaults --user=mysql --datadir={datadir} {options}
+    {program} --no-defaults --user=mysql --datadir={datadir} {options}
 
 Accounts and passwords are those of the source.
 """
@@ -91,14 +91,15 @@ def into_folder(
     job = _job(installation, chain, Place(str(datadir.resolve()), ()), store=store)
     reads = ChainReads(installation.store(store), chain[-1].database)
     agent_client.run(job, signer=reads, on_progress=on_progress)
-    last = chain[-1]
+    last, engine = chain[-1], engines.engine(chain[-1].engine)
     told = README.format(
         datadir=datadir.resolve(),
         flavour=last.server.flavour,
         version=last.server.version,
         moment=last.snapshot_at.isoformat(),
         point=last.recovery_point,
-        options=" ".join(engines.engine(last.engine).datadir_options(datadir)),
+        program=engine.server_programs()[0],
+        options=" ".join(engine.datadir_options(datadir)),
     )
     readme.write_text(told)
     return [datadir, readme]
@@ -107,17 +108,18 @@ def into_folder(
 def _job(
     installation: Installation, chain: Sequence[Manifest], place: Place, *, store: str, sandbox: str = ""
 ) -> jobs.DatadirJob:
-    tools = installation.physical(chain[-1].engine)
+    engine = engines.engine(chain[-1].engine)
+    opening = engine.opening(chain[0].artifacts[0].name)
     return jobs.DatadirJob(
         protocol=protocol.VERSION,
         job="datadir",
         datadir=place.datadir,
         run_as=list(place.run_as),
-        tools=installation.as_job_tools(tools.backup),
-        extract=tools.extract,
-        prepare=tools.prepare,
-        link=tools.link,
-        end_marker=tools.backup.end_marker,
+        tools=installation.tools(engine),
+        extract=opening.extract,
+        prepare=opening.prepare,
+        link=opening.link,
+        end_marker=opening.end_marker,
         store=installation.job_store(store, sandbox),
         artifacts=[_open_link(installation, manifest, store) for manifest in chain],
     )

@@ -6,6 +6,7 @@ import os
 import pathlib
 import secrets
 import shutil
+import stat
 import subprocess
 from typing import Any
 
@@ -24,7 +25,7 @@ TAKE_ANOTHER = "The files of this recovery point can't be brought to one moment:
 
 def run(job: DatadirJob, context: Context) -> dict[str, Any]:
     """Make the data directory and return the result as `jobs.DatadirJob` describes it. Raise AgentError."""
-    for program in ("gpg", "zstd", job["extract"][0], job["prepare"][0]):
+    for program in ("gpg", "zstd", job["extract"][0], *job["prepare"][:1]):
         processes.find_program(program, job["tools"]["path"])
     plain_bytes = Preparation(job, context).run()
     return {
@@ -73,10 +74,14 @@ class Preparation:
 
         stage = self._context.progress.stage
         with stage("download", artifact["bytes"]) as fetched, stage("load", artifact["plain_bytes"]) as loaded:
-            return self._opener.open(artifact, fetched, loaded, tool.stdin.write, tool.stdin.close, watch)
+            size = self._opener.open(artifact, fetched, loaded, tool.stdin.write, tool.stdin.close, watch)
+        _require_plain(folder, artifact["name"])
+        return size
 
     def _prepare(self, name: str, options: list[str]) -> None:
         """Bring the files to the moment of one artifact. Raise AgentError (load) unless the tool says that it could."""
+        if not self._job["prepare"]:
+            return
         argv = [option.replace(FOLDER, str(self._partial)) for option in self._job["prepare"]]
         doing = f"prepare of {name}"
         with self._context.progress.stage("prepare"):
@@ -108,6 +113,20 @@ class Preparation:
         tool = processes.start(whole, self._context.commands, path=path, stdin=stdin)
         tool.name = os.path.basename(argv[0])  # noqa: PTH119 - not the command that gives it its user
         return tool
+
+
+def _refuse(error: OSError) -> None:
+    raise AgentError("integrity", "a folder of the data directory can't be read", detail=str(error))
+
+
+def _require_plain(folder: pathlib.Path, name: str) -> None:
+    """Raise AgentError (integrity) if there is anything but files and folders: a server would follow a link out of it."""
+    for place, folders, files in os.walk(folder, onerror=_refuse):
+        for path in (pathlib.Path(place, entry) for entry in [*folders, *files]):
+            found = path.lstat()
+            if not (stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)):
+                what = f"{name} holds {path.relative_to(folder)}, which is no plain file"
+                raise AgentError("integrity", what, hint="No server has made that: check who signed the recovery point.")
 
 
 def _explain(process: Process, status: int, doing: str) -> AgentError:

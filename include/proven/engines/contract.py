@@ -35,18 +35,17 @@ class DumpTools:
 
 
 @dataclasses.dataclass(frozen=True)
-class PhysicalTools:
-    """What copies a server's own files, and makes a data directory of them. `{folder}` is one of the agent's."""
+class OpeningTools:
+    """What makes a data directory of a stream of files. `{folder}` is one of the agent's."""
 
-    backup: DumpTools
-    """`dump` streams the files, and leaves what it knows of them in `{folder}`; `snapshot_marker` is what it says when commits
-    are held back, `end_marker` what it says last. The other tools are those of a dump."""
     extract: list[str]
     """Extracts such a stream from its standard input into `{folder}`."""
     prepare: list[str]
-    """Brings the files in `{folder}` to one moment; it says `backup.end_marker` last."""
+    """Brings the files in `{folder}` to one moment. Empty: the server that is started on them does so itself."""
     link: list[str]
     """Options of `prepare` that bring the pages of `{link}` into those of `{folder}`, which have been prepared."""
+    end_marker: str
+    """What `prepare` says last."""
 
 
 class Engine(Protocol):
@@ -57,8 +56,15 @@ class Engine(Protocol):
     def tools(self) -> DumpTools:
         """Return the tools that dump and load."""
 
-    def physical(self) -> PhysicalTools | None:
-        """Return the tools of the method `physical`, None if there is none for this engine."""
+    def physical(self) -> DumpTools | None:
+        """Return the tools of the method `physical`, None if there is none for this engine.
+
+        `dump` streams the server's files, and leaves what it knows of them in `{folder}`; `snapshot_marker` is what it says
+        when commits are held back, `end_marker` what it says last. The other tools are those of a dump.
+        """
+
+    def opening(self, artifact: str) -> OpeningTools:
+        """Return what opens a stream of files, by the name of its artifact. Raise ConfigError if nothing does."""
 
     def server_programs(self) -> list[str]:
         """Return the programs that a scratch server needs, for a clear error when one is missing."""
@@ -85,5 +91,5 @@ class Engine(Protocol):
         """
 
     def datadir_options(self, datadir: pathlib.Path) -> list[str]:
-        """Return the options that a server needs to find the files of a prepared data directory. Raise SandboxError for one
-        that no such directory can need."""
+        """Return the options that a server needs to find the files of a data directory which is not its own (`datadirs.py`).
+        Raise SandboxError for one that no such directory can need."""

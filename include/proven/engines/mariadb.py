@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import re
 from collections.abc import Sequence
 
+from include.proven.engines import datadirs
 from include.proven.engines import options as shared
-from include.proven.engines.contract import DumpTools, PhysicalTools
-from include.proven.errors import SandboxError
+from include.proven.engines.contract import DumpTools, OpeningTools
 from include.proven.manifest import Server
 
-FILES = re.compile(r"^(innodb_data_file_path|innodb_undo_tablespaces)=(.*)$", re.MULTILINE)
-"""What `backup-my.cnf` says of the files of a data directory that differ from a server's defaults."""
-FILES_VALUE = re.compile(r"[A-Za-z0-9_.:;-]+")
-"""No slash: nothing outside of the data directory is opened."""
+SAYS_LAST = "completed OK!"
+XBSTREAM = OpeningTools(
+    extract=["mbstream", "-x", "-C", "{folder}"],
+    prepare=["mariadb-backup", "--no-defaults", "--prepare", "--use-memory=256M", "--target-dir={folder}"],
+    link=["--incremental-dir={link}"],
+    end_marker=SAYS_LAST,
+)
 
 
 class MariaDB:
@@ -44,12 +46,12 @@ class MariaDB:
             end_marker="-- Dump completed",
         )
 
-    def physical(self) -> PhysicalTools | None:
+    def physical(self) -> DumpTools | None:
         """Return the tools of the method `physical`.
 
         The redo log is read ten times a second, not once: so long does the tool hold commits back until it has read its end.
         """
-        backup = dataclasses.replace(
+        return dataclasses.replace(
             self.tools(),
             dump=[
                 "mariadb-backup",
@@ -62,14 +64,12 @@ class MariaDB:
             ],
             version=["mariadb-backup", "--no-defaults", "--version"],
             snapshot_marker="Acquired locks for BACKUP STAGE BLOCK_COMMIT",
-            end_marker="completed OK!",
+            end_marker=SAYS_LAST,
         )
-        return PhysicalTools(
-            backup=backup,
-            extract=["mbstream", "-x", "-C", "{folder}"],
-            prepare=["mariadb-backup", "--no-defaults", "--prepare", "--use-memory=256M", "--target-dir={folder}"],
-            link=["--incremental-dir={link}"],
-        )
+
+    def opening(self, artifact: str) -> OpeningTools:
+        """Return the flavour's own for `xbstream`, besides what opens a `tar`."""
+        return datadirs.choose({"xbstream": XBSTREAM, "tar": datadirs.TAR}, artifact)
 
     def server_programs(self) -> list[str]:
         """Return the programs that a scratch server needs."""
@@ -128,8 +128,5 @@ class MariaDB:
         )
 
     def datadir_options(self, datadir: pathlib.Path) -> list[str]:
-        """Return what `backup-my.cnf` says of the files."""
-        found = FILES.findall((datadir / "backup-my.cnf").read_text())
-        if wrong := [name for name, value in found if not FILES_VALUE.fullmatch(value)]:
-            raise SandboxError(f"the data directory asks for another {wrong[0]} than one of its own can have")
-        return [f"--{name.replace('_', '-')}={value}" for name, value in found]
+        """Return what the directory says of itself."""
+        return datadirs.options(datadir)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Sequence
 
+from include.proven.engines import datadirs
 from include.proven.engines import options as shared
-from include.proven.engines.contract import DumpTools, PhysicalTools
+from include.proven.engines.contract import DumpTools, OpeningTools
 from include.proven.manifest import Server
 
 
@@ -30,9 +31,13 @@ class MySQL:
             end_marker="-- Dump completed",
         )
 
-    def physical(self) -> PhysicalTools | None:
+    def physical(self) -> DumpTools | None:
         """Return None: MySQL's own CLONE is not there yet."""
         return None
+
+    def opening(self, artifact: str) -> OpeningTools:
+        """Return what opens a `tar`."""
+        return datadirs.choose({"tar": datadirs.TAR}, artifact)
 
     def server_programs(self) -> list[str]:
         """Return the programs that a scratch server needs."""
@@ -68,6 +73,9 @@ class MySQL:
             # Not OFF: a restored dump could switch it on.
             "--event-scheduler=DISABLED",
             "--skip-replica-start",
+            # On another's data directory: what was persisted there would go before all of these.
+            "--persisted-globals-load=OFF",
+            "--loose-group-replication-start-on-boot=OFF",
             "--mysqlx=OFF",
             "--innodb-redo-log-capacity=256M",
             "--auto-generate-certs=OFF",
@@ -86,9 +94,18 @@ class MySQL:
         return server.flavour == self.flavour and "MariaDB" not in version and shared.is_same_series(server.version, version)
 
     def access_statements(self) -> str:
-        """Return nothing: there is no data directory of another's yet."""
-        return ""
+        """Return the SQL that makes `root` by socket one without a password, whatever it was before.
+
+        A hash, though an empty one, is no password that a policy of the source's could refuse.
+        """
+        root = "root@localhost"
+        return (
+            f"CREATE USER IF NOT EXISTS {root};\n"
+            f"ALTER USER {root} IDENTIFIED WITH caching_sha2_password AS '' REQUIRE NONE WITH MAX_QUERIES_PER_HOUR 0"
+            " MAX_UPDATES_PER_HOUR 0 MAX_CONNECTIONS_PER_HOUR 0 MAX_USER_CONNECTIONS 0 PASSWORD EXPIRE NEVER ACCOUNT UNLOCK;\n"
+            f"GRANT ALL ON *.* TO {root} WITH GRANT OPTION;\n"
+        )
 
     def datadir_options(self, datadir: pathlib.Path) -> list[str]:
-        """Return nothing, likewise."""
-        return []
+        """Return what the directory says of itself: a clone says nothing, for it keeps to the defaults."""
+        return datadirs.options(datadir)

@@ -129,7 +129,8 @@ class LocalSandbox:
             process.stop(gently=0)
             shutil.rmtree(process.datadir)
             (process.directory / INCOMING / process.datadir.name).rename(process.datadir)
-            files = engine.datadir_options(process.datadir)
+            # what was copied as it stood is mended as after a crash, and only this has what a torn page was to be
+            files = [*engine.datadir_options(process.datadir), "--innodb-doublewrite=ON"]
             process = self._ordered(engine, order, first=engine.access_statements(), options=files)
             self._run(process, order, process.start)
 
