@@ -53,6 +53,17 @@ def take(
     return found
 
 
+def take_tables(session: Session, flavour: str, schema: str, tables: list[str]) -> dict[str, Definitions]:
+    """Return the same of some tables and sequences of a schema, and of their triggers. Raise AgentError (source)."""
+    found = _take_tables(session, schema, tables)
+    triggers = _list(session, "TRIGGERS", "TRIGGER", schema, "EVENT_OBJECT_TABLE")
+    found["triggers"] = _take_triggers(session, schema, [name for name, table in triggers if table in tables])
+    named = {names.display(schema, table) for table in tables}
+    counted = counters.read(session, flavour, [schema])
+    found["counters"] = {name: value for name, value in counted.items() if name in named}
+    return found
+
+
 def normalise_table(definition: str) -> str:
     """Return a CREATE TABLE without what may differ between equal tables.
 
@@ -93,9 +104,9 @@ def _take_schema(session: Session, schema: str) -> Definitions:
     }
 
 
-def _take_tables(session: Session, schema: str) -> dict[str, Definitions]:
+def _take_tables(session: Session, schema: str, only: list[str] | None = None) -> dict[str, Definitions]:
     found: dict[str, Definitions] = {"tables": {}, "sequences": {}, "views": {}}
-    for name, kind in _list(session, "TABLES", "TABLE", schema, "TABLE_TYPE"):
+    for name, kind in _list(session, "TABLES", "TABLE", schema, "TABLE_TYPE", only):
         path = f"{names.quote(schema)}.{names.quote(name)}"
         if kind == "VIEW":
             row = _show(session, f"VIEW {path}")
@@ -120,10 +131,10 @@ def _take_routines(session: Session, schema: str) -> Definitions:
     return found
 
 
-def _take_triggers(session: Session, schema: str) -> Definitions:
+def _take_triggers(session: Session, schema: str, only: list[str] | None = None) -> Definitions:
     found = {}
     order = "CONCAT(ACTION_TIMING, ' ', EVENT_MANIPULATION, ' #', ACTION_ORDER)"
-    for name, place in _list(session, "TRIGGERS", "TRIGGER", schema, order):
+    for name, place in _list(session, "TRIGGERS", "TRIGGER", schema, order, only):
         row = _show(session, f"TRIGGER {names.quote(schema)}.{names.quote(name)}")
         # the seventh is when it was created
         found[names.display(schema, name)] = _text([row[2], place, row[1], *row[3:6]], schema, name)
@@ -142,14 +153,17 @@ def _take_events(session: Session, schema: str) -> dict[str, Definitions]:
     return found
 
 
-def _list(session: Session, view: str, prefix: str, schema: str, column: str) -> list[tuple[str, str]]:
-    """Return name and `column` of the objects of exactly that schema, by name."""
+def _list(
+    session: Session, view: str, prefix: str, schema: str, column: str, only: list[str] | None = None
+) -> list[tuple[str, str]]:
+    """Return name and `column` of the objects of exactly that schema, by name; of some of them, if they are named."""
     rows = session.query(
         f"SELECT {prefix}_SCHEMA, {prefix}_NAME, {column} FROM information_schema.{view}"
         f" WHERE {prefix}_SCHEMA = {names.literal(schema)}"
     )
     # information_schema compares names without case and accents
-    return sorted((names.spell(name), value or "") for found, name, value in rows if names.spell(found) == schema)
+    found = sorted((names.spell(name), value or "") for owner, name, value in rows if names.spell(owner) == schema)
+    return found if only is None else [(name, value) for name, value in found if name in only]
 
 
 def _show(session: Session, what: str) -> Row:

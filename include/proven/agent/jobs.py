@@ -74,6 +74,16 @@ class PhysicalJob(BackupJob):
     """The base's server's identity: no other one can have a link of its chain."""
 
 
+class SnapshotJob(BackupJob):
+    """{"job": "snapshot"}: as `backup`, but what is sent is a `tar` of the server's own files, of all schemas, from a snapshot of
+    the volume that they lie on. The result's `artifacts` are one `datadir`."""
+
+    volume: str
+    """Kind of the volume: `btrfs`."""
+    folder: str
+    """Where the snapshot is made for the time of the backup; empty: beside the data directory."""
+
+
 class LogPlace(TypedDict):
     """A place in the binary logs of a server."""
 
@@ -150,6 +160,29 @@ class RestoreJob(TypedDict):
     artifacts: list[RestoreArtifact]
 
 
+class Wanted(TypedDict):
+    """What is wanted of one schema."""
+
+    schema: str
+    tables: list[str]
+    """Tables and sequences by name, each with its triggers; empty: all that is in the schema."""
+    into: str
+    """Name that the schema gets; mostly its own."""
+
+
+class GranularJob(RestoreJob):
+    """{"job": "granular"}: a restore of which only what is `wanted` is loaded, or written.
+
+    All of each artifact is fetched and verified. The result holds besides, of a `target`, as it is there afterwards: `tables`
+    (as the fingerprint has them, by the source's names), `inventory` and `broken` (of `references.py`), both of the schemas'
+    own names there.
+    """
+
+    wanted: list[Wanted]
+    like: dict[str, Any]
+    """The source's fingerprint: tables that were sampled there are sampled alike."""
+
+
 class ReplayPiece(RestoreArtifact):
     """A piece of a binary log (`catalog/binlogs.py`): `file` from its byte `start` on."""
 
@@ -178,8 +211,9 @@ class ReplayJob(TypedDict):
     `pieces` are those of whole files, in order, from the beginning of the first one on; `start` is an offset in it. Where it
     ends is found before anything is applied, and always behind a whole transaction. The result holds transactions (how many
     were applied), file and offset (behind the last one; the start's if there was none), gtid and committed_at (ISO 8601) of
-    the last one or empty, plain_bytes, stages, commands, peak_rss_bytes. A log that does not hold what it must is an error of
-    kind `integrity`, a statement that the server refuses one of kind `load`, what is asked for and not there one of `config`.
+    the last one or empty, moment, plain_bytes, stages, commands, peak_rss_bytes. A log that does not hold what it must is an
+    error of kind `integrity`, a statement that the server refuses one of kind `load`, what is asked for and not there one of
+    `config`.
     """
 
     protocol: int
@@ -191,6 +225,11 @@ class ReplayJob(TypedDict):
     pieces: list[ReplayPiece]
     start: int
     until: ReplayUntil
+    look_at: int
+    """A second (since 1970) at whose end the way is halted for a look; 0: none. `moment` in the result says what was seen, None
+    without one: transactions (how many were applied by then), committed_at of the last of them and next_at of the first one
+    behind, tick (when the newest tick was written, `ticks.py`), and of those that were there when all was applied, due: the
+    newest that was written by then. Each is ISO 8601, or empty."""
 
 
 class DatadirJob(TypedDict):
@@ -211,7 +250,7 @@ class DatadirJob(TypedDict):
     prepare: list[str]
     link: list[str]
     end_marker: str
-    """As `engines.contract.PhysicalTools` has them."""
+    """As `engines.contract.OpeningTools` has them."""
     store: JobStore
     artifacts: list[RestoreArtifact]
     """The full one's first, then those of its links in order. Their names begin with their recovery point's."""
