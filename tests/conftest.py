@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.servers.heartbeats",
     "tests.servers.sshd",
     "tests.servers.databases",
+    "tests.servers.btrfs",
     "tests.servers.gnupg",
     "tests.servers.swift",
     "tests.servers.keystone",

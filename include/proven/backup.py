@@ -181,10 +181,12 @@ def new_id(run: str | None = None, *, kind: str = "full") -> str:
 
 
 def choose_kind(installation: Installation, database: str) -> str:
-    """Return what a scheduled backup of a database is to be: `full`, or a link of the chain that there is.
+    """Return what a scheduled backup of a database is to be: `snapshot`, `full`, or a link of the chain that there is.
 
     A store that gives no answer raises no error here: then it is a full one, which needs none of the others.
     """
+    if installation.database(database).method == "snapshot":
+        return "snapshot"
     plan = installation.database(database).incremental
     if plan is None:
         return "full"
@@ -203,6 +205,9 @@ def _job(installation: Installation, database: str, recovery_point: str, stores:
     job = _logical_job(installation, database, recovery_point, stores)
     if config.method == "logical":
         return job
+    if config.snapshot is not None:
+        about = {"volume": config.snapshot.volume, "folder": str(config.snapshot.folder or "")}
+        return cast(jobs.SnapshotJob, {**job, "job": "snapshot", **about})
     tools = installation.as_job_tools(installation.physical(config.engine))
     base = chains.find_base(_catalogs(installation, database, stores), database, ids.kind_of(recovery_point))
     on = {

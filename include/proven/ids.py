@@ -23,7 +23,7 @@ def new_recovery_point(kind: str = "full", *, now: datetime.datetime | None = No
 
 
 def kind_of(recovery_point: str) -> str:
-    """Return the kind that stands in the id of a recovery point: `full`, `incremental`, `differential`."""
+    """Return the kind that stands in the id of a recovery point: `full`, `incremental`, `differential`, `snapshot`."""
     return recovery_point.split("-")[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -10,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from . import processes
@@ -24,6 +26,7 @@ class Context:
         self._voice = threading.Lock()
         self._stopping = threading.Event()
         self._leftovers: list[pathlib.Path] = []
+        self._endings: list[Callable[[], None]] = []
         self.commands = processes.CommandLog()
         self.progress = Progress(self.emit)
         self.urls = Urls(self.emit)
@@ -47,6 +50,10 @@ class Context:
         """Remove a file or directory when the job ends, however it ends."""
         self._leftovers.append(path)
 
+    def call_at_end(self, function: Callable[[], None]) -> None:
+        """Call a function when the job ends, however it ends, in any thread. Nothing that it raises is heard."""
+        self._endings.append(function)
+
     def finish(self, status: int, event: dict[str, Any]) -> None:
         """End the agent: nothing runs, nothing is left, then the last event."""
         processes.stop_all()
@@ -67,6 +74,9 @@ class Context:
         os._exit(status)
 
     def _clean_up(self) -> None:
+        for function in self._endings:
+            with contextlib.suppress(Exception):
+                function()
         for path in self._leftovers:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)

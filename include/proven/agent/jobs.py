@@ -75,8 +75,8 @@ class PhysicalJob(BackupJob):
 
 
 class SnapshotJob(BackupJob):
-    """{"job": "snapshot"}: as `backup`, but what is sent is a `tar` of the server's own files, of all schemas, from a snapshot of
-    the volume that they lie on. The result's `artifacts` are one `datadir`."""
+    """{"job": "snapshot"}: as `backup`, but what is sent is a `tar` of the server's own files, of all schemas, from a snapshot
+    of the volume that they lie on. The result's `artifacts` are one `datadir`."""
 
     volume: str
     """Kind of the volume: `btrfs`."""

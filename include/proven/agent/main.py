@@ -26,6 +26,7 @@ from . import (
     replay,
     restore,
     user_check,
+    volume_backup,
 )
 from .context import Context
 from .errors import AgentError
@@ -34,6 +35,7 @@ JOBS: dict[str, Callable[[Any, Context], dict[str, Any]]] = {
     "backup": backup.run,
     "binlog": binlog.run,
     "physical": physical.run,
+    "snapshot": volume_backup.run,
     "restore": restore.run,
     "datadir": datadir.run,
     "replay": replay.run,

@@ -33,6 +33,8 @@ PACKAGES = {
     "gpg": "gnupg",
     "zstd": "zstd",
     "setpriv": "util-linux",
+    "btrfs": "btrfs-progs",
+    "tar": "tar",
 }
 """Debian packages of the tools, for the hint of an error."""
 

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from . import explain
 from .client import Session
@@ -62,6 +62,13 @@ def choose_kind(server: dict[str, Any]) -> Kind:
     return BACKUP_STAGE if server["flavour"] == "mariadb" and known >= FIRST_BACKUP_STAGE else READ_LOCK
 
 
+class Shared(Protocol):
+    """Who else takes its snapshot under a lock: a tool that dumps (`MarkerWatch`), or a volume (`volumes.py`)."""
+
+    def wait(self, seconds: float | None) -> bool:
+        """Return when it has it, or False if it has none after `seconds`."""
+
+
 class Lock:
     """The global lock of one session. A timer cuts it when the time is over, so that writers never wait longer."""
 
@@ -98,12 +105,12 @@ class Lock:
             self._execute(statement, "could not be taken")
         self._granted = time.monotonic()
 
-    def release(self, marker: MarkerWatch) -> None:
-        """Let the writers go on as soon as the dump has its snapshot. Raise AgentError (source) if it has none in time."""
-        if not marker.wait(self.seconds_left):
+    def release(self, other: Shared) -> None:
+        """Let the writers go on as soon as the other has its snapshot. Raise AgentError (source) if it has none in time."""
+        if not other.wait(self.seconds_left):
             self._cut()
         self._timer.cancel()
-        self._execute(self._kind.release, "was held until then, and the dump had no snapshot yet")
+        self._execute(self._kind.release, "was held until then, and there was no snapshot yet")
         self._released = time.monotonic()
         self.session.close()
 

@@ -10,7 +10,7 @@ from include.proven.errors import ConfigError, SandboxError
 
 ABOUT = "backup-my.cnf"
 """The file in which whoever copied a data directory says what of its layout differs from a server's defaults."""
-LAYOUT = re.compile(r"^(innodb_data_file_path|innodb_undo_tablespaces)=(.*)$", re.MULTILINE)
+LAYOUT = re.compile(r"^(innodb_data_file_path|innodb_undo_tablespaces|innodb_doublewrite)=(.*)$", re.MULTILINE)
 LAYOUT_VALUE = re.compile(r"[A-Za-z0-9_.:;-]+")
 """No slash: nothing outside of the data directory is opened."""
 

@@ -11,6 +11,7 @@
 | REPLICATION CLIENT (MySQL) | file and offset of the binary log in the manifest; without it, the GTID alone |
 | REPLICATION SLAVE, and BINLOG MONITOR (MariaDB) | following the binary log; needed with `binlogs` only |
 | PROCESS, and BINLOG MONITOR (MariaDB) | copying the server's files; needed with `method: physical` only |
+| PROCESS (MySQL) | where tablespaces lie; needed with `method: snapshot` only |
 | ALL on `proven_canary` | the row that is written before each backup (not needed with `canary: false`) |
 """
 
@@ -27,6 +28,9 @@ BINLOG = {"mariadb": ("REPLICATION SLAVE", "BINLOG MONITOR"), "mysql": ("REPLICA
 
 PHYSICAL = {"mariadb": ("PROCESS", "BINLOG MONITOR")}
 """Global privileges that the method `physical` needs besides, by flavour."""
+
+SNAPSHOT = {"mariadb": (), "mysql": ("PROCESS",)}
+"""Global privileges that the method `snapshot` needs besides, by flavour."""
 
 CANARY_SCHEMA = "proven_canary"
 
@@ -48,3 +52,9 @@ def binlog_grants(account: str, flavour: str) -> str:
 def physical_grants(account: str, flavour: str) -> str:
     """Return the SQL that gives `account` what it needs besides for physical backups."""
     return f"GRANT {', '.join(PHYSICAL[flavour])} ON *.* TO {account};\n"
+
+
+def snapshot_grants(account: str, flavour: str) -> str:
+    """Return the SQL that gives `account` what it needs besides for backups by a snapshot; MariaDB's needs nothing."""
+    wanted = SNAPSHOT[flavour]
+    return f"GRANT {', '.join(wanted)} ON *.* TO {account};\n" if wanted else ""

@@ -42,6 +42,15 @@ class Incremental(Model):
     full one (differential): larger each time, and restored by two."""
 
 
+class BtrfsSnapshot(Model):
+    """A read-only snapshot of the btrfs subvolume that the data directory lies in."""
+
+    volume: Literal["btrfs"]
+    """What keeps the moment. It is for other kinds of volume to come, each with settings of its own."""
+    folder: Text | None = None
+    """Folder on the same file system where the snapshot is made, and removed again; unset: beside the data directory."""
+
+
 class Database(Model):
     """One protected MySQL or MariaDB server (or some of its schemas)."""
 
@@ -51,9 +60,12 @@ class Database(Model):
     """Airflow connection id of type `ssh`: the backup runs there, beside the database; unset: on the worker."""
     engine: Literal["mariadb", "mysql"]
     """What the server is. The two are no longer alike: a dump of one is not restored on the other."""
-    method: Literal["logical", "physical"] = "logical"
+    method: Literal["logical", "physical", "snapshot"] = "logical"
     """`logical`: SQL, which any server of the series loads. `physical`: the server's own files, of all its schemas, which are
-    restored without running SQL; the backup must run where they can be read (`host`)."""
+    restored without running SQL; the backup must run where they can be read (`host`). `snapshot`: these files, as they lie on
+    their volume in one moment."""
+    snapshot: BtrfsSnapshot | None = None
+    """Of the method `snapshot`: what volume the data directory lies on."""
     parallel: int = pydantic.Field(default=1, ge=1, le=16)
     """Of the method `logical`: dump tools at work at once, each with its own tables, and restored as many at a time. From 2 on,
     rows of a table that has not changed since an earlier recovery point are not sent again. 1: one dump as one artifact."""

@@ -45,15 +45,19 @@ def _find_checks(_fleet: dict[str, Any], database: dict[str, Any], folder: pathl
 
 
 def _find_method(_fleet: dict[str, Any], database: dict[str, Any], _folder: pathlib.Path) -> Iterator[Finding]:
-    if database.get("method") != "physical":
+    method = database.get("method")
+    if (method == "snapshot") != bool(database.get("snapshot")):
+        hint = "Write `method: snapshot` and `snapshot: {volume: btrfs}`, or neither."
+        yield ("method",), "and `snapshot` go together", hint
+    if method in ("physical", "snapshot") and database.get("schemas"):
+        yield ("method",), "takes all of a server's schemas: none can be chosen", "Remove `schemas`, or leave it `logical`."
+    if method != "physical":
         if database.get("incremental"):
             what = "goes with the method `physical` only"
             yield ("incremental", "full_every"), what, "Add `method: physical`, or remove `incremental`."
         return
     if database.get("engine") == "mysql":
         yield ("method",), "is not there for mysql yet", "Leave it `logical`."
-    if database.get("schemas"):
-        yield ("method",), "takes all of a server's schemas: none can be chosen", "Remove `schemas`, or leave it `logical`."
 
 
 def _find_schedule(_fleet: dict[str, Any], database: dict[str, Any], _folder: pathlib.Path) -> Iterator[Finding]:

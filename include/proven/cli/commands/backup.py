@@ -27,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Take the backup, print what it holds and where it stands; return 3 if a store has no copy."""
     opened = installation.open_installation()
-    if arguments.kind not in (None, "full") and opened.database(arguments.database).method != "physical":
-        hint = "Set `method: physical` for the database: SQL knows of no pages that were changed."
-        raise ConfigError(f"a logical backup is always full, not {arguments.kind}", hint=hint)
+    _check_kind(opened.database(arguments.database).method, arguments.kind)
     kind = arguments.kind or backup.choose_kind(opened, arguments.database)
     with display.stages() as shown:
         taken = backup.take_backup(
@@ -47,3 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     if taken.failed:
         display.errors.print(f"it stands in {', '.join(stores)}; then: ./proven copy {arguments.database}", highlight=False)
     return COPY_MISSING if taken.failed else 0
+
+
+def _check_kind(method: str, kind: str | None) -> None:
+    if method == "snapshot" and kind:
+        raise ConfigError(f"a backup by a snapshot is always a whole one, not {kind}", hint="Leave out --kind.")
+    if method == "logical" and kind not in (None, "full"):
+        hint = "Set `method: physical` for the database: SQL knows of no pages that were changed."
+        raise ConfigError(f"a logical backup is always full, not {kind}", hint=hint)

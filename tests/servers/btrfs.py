@@ -1,0 +1,45 @@
+"""Fixture `btrfs`: a real file system of that kind, in a file that is mounted. That takes root."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.missing import give_up
+
+SIZE = 4 * 1024**3
+"""Of a file with nothing in it: what is not written takes up no room."""
+
+
+@pytest.fixture(scope="session")
+def btrfs() -> Iterator[pathlib.Path]:
+    """Give the folder where it is mounted, which everybody may enter."""
+    if missing := [program for program in ("btrfs", "mkfs.btrfs") if shutil.which(program) is None]:
+        give_up("btrfs", f"{missing[0]} is not installed (Debian package btrfs-progs)")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="proven-btrfs-", dir="/var/tmp"))
+    folder.chmod(0o711)
+    image, mounted = folder / "image", folder / "m"
+    with image.open("wb") as file:
+        os.truncate(file.fileno(), SIZE)
+    mounted.mkdir(mode=0o711)
+    made = _run("mkfs.btrfs", "--quiet", str(image))
+    mount = _run("mount", "-o", "loop", str(image), str(mounted)) if made.returncode == 0 else made
+    try:
+        if mount.returncode:
+            give_up("btrfs", f"no file system can be mounted here: {mount.stderr.strip()}")
+        mounted.chmod(0o711)
+        yield mounted
+    finally:
+        if mounted.is_mount():
+            _run("umount", str(mounted)).check_returncode()
+        shutil.rmtree(folder)
+
+
+def _run(*argv: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, capture_output=True, text=True, check=False)

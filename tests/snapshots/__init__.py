@@ -1,0 +1,1 @@
+"""The method `snapshot`, on a real btrfs and real servers."""
