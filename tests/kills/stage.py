@@ -193,7 +193,8 @@ class Cause:
         time.sleep(max(0.0, ends[-1].at + QUIET_SECONDS - time.time()))
         events = self.heard()
         told = sorted((one.action, one.route, one.key) for one in events)
-        assert told == sorted((action, to, key) for action, to in [("trigger", route), ("resolve", route), *self.also])
+        wanted = sorted((action, to, key) for action, to in [("trigger", route), ("resolve", route), *self.also])
+        assert told == wanted, f"heard {told}, not {wanted}"
         page = next(one for one in events if one.action == "trigger")
         assert self.stage.runbook_opens(page.runbook), page.runbook
         self.row.pages = len([one for one in events if (one.action, one.route) == ("trigger", route)])
