@@ -38,10 +38,10 @@ CORRUPTION = re.compile(
     r"|got an error from .*(?:ma|mi)_",
     re.IGNORECASE,
 )
+RECOVERY = re.compile(r"starting (?:XA )?crash recovery|was not shut ?down normally", re.IGNORECASE)
+"""What a server says that is started on files of one which was not shut down."""
 CRASH = re.compile(
-    r"got (?:signal|exception) |assertion failure|failing assertion|\[FATAL\]"
-    r"|starting (?:XA )?crash recovery|was not shut ?down normally|out of memory",
-    re.IGNORECASE,
+    rf"got (?:signal|exception) |assertion failure|failing assertion|\[FATAL\]|out of memory|{RECOVERY.pattern}", re.IGNORECASE
 )
 
 

@@ -59,7 +59,10 @@ BUILT_IN: dict[str, BuiltIn] = {
             seen["tables"], seen["server_log"], about.config.proof.table_check_time_limit.total_seconds()
         ),
     ),
-    "server log": BuiltIn(("server_log",), lambda _, seen: engine_checks.judge_server_log(seen["server_log"])),
+    "server log": BuiltIn(
+        ("server_log",),
+        lambda about, seen: engine_checks.judge_server_log(seen["server_log"], recovers=about.manifest.method == "snapshot"),
+    ),
     "environment": BuiltIn(("server",), lambda about, seen: environment.compare_servers(about.manifest.server, seen["server"])),
     "canary": BuiltIn(("canary",), lambda about, seen: compare.compare_canary(about.manifest.canary, seen["canary"])),
     "identity": BuiltIn(

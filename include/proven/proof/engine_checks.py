@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from include.proven.agent import server_log
 from include.proven.proof.answers import answer, could_not_run, count, listed
 from include.proven.proof.verdict import Check
 
@@ -66,8 +67,11 @@ def _unchecked(messages: Mapping[str, list[list[str]]]) -> Iterator[str]:
         yield f"What CHECK TABLE remarked on {table}, and called no error: {words}."
 
 
-def judge_server_log(seen: Mapping[str, Any]) -> Check:
-    """Given what `agent/server_log.py` has read, say whether the server met broken data, or died, since it was made."""
+def judge_server_log(seen: Mapping[str, Any], *, recovers: bool = False) -> Check:
+    """Given what `agent/server_log.py` has read, say whether the server met broken data, or died, since it was made.
+
+    `recovers`: it was started on files as a crash leaves them, so that it may say that it recovers them.
+    """
     if not seen["lines"]:
         what = f"{seen['path']} is empty: the server writes its log elsewhere"
         return could_not_run("server log", what, "A sandbox names its server's log: look at how this one was started.")
@@ -77,8 +81,9 @@ def judge_server_log(seen: Mapping[str, Any]) -> Check:
         return answer("server log", lines, figure, LOG_HINT).model_copy(
             update={"figure": f"{count(seen['corruption_lines'], 'line')} on broken data, {figure}"}
         )
-    if seen["crash_lines"]:
-        lines = _lines(seen["crashes"], seen["crash_lines"])
+    crashes = [one for one in seen["crashes"] if not (recovers and server_log.RECOVERY.search(one["text"]))]
+    if crashes:
+        lines = _lines(crashes, seen["crash_lines"] - len(seen["crashes"]) + len(crashes))
         what = f"the sandbox's server has crashed: {lines[0]}"
         return could_not_run("server log", what, CRASH_HINT).model_copy(update={"differences": lines})
     return answer("server log", [], figure, "")
