@@ -34,8 +34,8 @@ from include.proven.catalog.drills import CHAINS, DRILLS
 from include.proven.errors import ProvenError
 from include.proven.installation import Installation, as_job_endpoint
 from include.proven.manifest import Answer, Manifest, Stage
-from include.proven.proof import judge
-from include.proven.proof.built_in import BUILT_IN, TOGETHER
+from include.proven.proof import judge, moments
+from include.proven.proof.built_in import BUILT_IN, OF_ANY_MOMENT, TOGETHER
 from include.proven.proof.usage import measure
 from include.proven.proof.user_checks import judging
 from include.proven.proof.user_checks.check import UserCheck
@@ -58,11 +58,19 @@ class Drill:
     triggered_by: str = ""
     via: str = ""
     """An older recovery point that is restored in its place and brought to its position by the log (`drill_replay.py`)."""
+    moment: datetime.datetime | None = None
+    """A second on that way, at whose end the sandbox is looked at. Where `via` is the recovery point itself, the way ends
+    there: no younger one says what must be there then."""
 
     @property
     def folder(self) -> str:
         """Where the catalog keeps its evidence and verdict: what is reached by another way says nothing of the copy itself."""
         return CHAINS if self.via else DRILLS
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether it leads to a moment of which there is no recovery point."""
+        return self.via == self.recovery_point != ""
 
     @property
     def instance(self) -> str:
@@ -162,14 +170,22 @@ def check(installation: Installation, drill: Drill, name: str) -> Check:
 def check_together(installation: Installation, drill: Drill, names: Sequence[str]) -> list[Check]:
     """Ask several built-in checks by one look at the sandbox; record and return their answers.
 
-    Raise the first error, after all were asked, as `check` does.
+    Those that this drill can't ask are left out. Raise the first error, after all were asked, as `check` does.
     """
-    return drill_looks.ask(installation, drill, names)
+    return drill_looks.ask(installation, drill, [name for name in names if not drill.open_ended or name in OF_ANY_MOMENT])
 
 
 def check_names(installation: Installation, drill: Drill) -> list[str]:
     """Return the names of every check that this drill must answer."""
-    return [*BUILT_IN, *drill_questions.names(installation, drill.database)]
+    on_the_way = [moments.NAME] if drill.moment else []
+    if drill.open_ended:
+        return [drill_replay.NOT_COMPARED, *OF_ANY_MOMENT, *on_the_way]
+    return [*BUILT_IN, *on_the_way, *drill_questions.names(installation, drill.database)]
+
+
+def own_check_names(installation: Installation, drill: Drill) -> list[str]:
+    """Return the names of those of the database's own checks that this drill must answer."""
+    return [name for name in check_names(installation, drill) if name not in BUILT_IN and name != moments.NAME]
 
 
 def conclude(installation: Installation, drill: Drill, *, keep_on_failure: bool = False) -> Verdict:
@@ -201,7 +217,7 @@ def conclude(installation: Installation, drill: Drill, *, keep_on_failure: bool 
     )
     usage = measure(steps, installation.fleet.sandboxes[drill.sandbox].prices, verdict.finished_at)
     kept = keep_on_failure and verdict.outcome != "proven"
-    verdict = verdict.model_copy(update={"usage": usage, "kept": kept, "via": drill.via})
+    verdict = verdict.model_copy(update={"usage": usage, "kept": kept, "via": drill.via, "moment": drill.moment})
     catalog.record_verdict(verdict)
     catalog.drop_evidence(drill.database, drill.recovery_point, drill.id, drill.folder)
     return verdict
@@ -232,7 +248,7 @@ def run(
             for names in TOGETHER.values():
                 with contextlib.suppress(ProvenError):
                     check_together(installation, drill, names)
-            for name in drill_questions.names(installation, drill.database):
+            for name in own_check_names(installation, drill):
                 with contextlib.suppress(ProvenError):
                     check(installation, drill, name)
         verdict = conclude(installation, drill, keep_on_failure=keep_on_failure)

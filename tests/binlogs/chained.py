@@ -1,4 +1,4 @@
-"""Fixture `chained`: a full backup of a server's files, three incrementals under writes, the log behind them, and a younger one."""
+"""Fixture `chained`: a full backup of a server's files, three incrementals under writes, the log behind, and a younger one."""
 
 from __future__ import annotations
 

@@ -1,20 +1,47 @@
-"""A chain of a server's files and the log behind it, as they would be used: proven together, and each broken link named."""
+"""A chain of a server's files and the log behind it, as they would be used: proven to a second, and each broken link named."""
 
 from __future__ import annotations
 
+import datetime
+
 from include.proven import drill, ids
+from include.proven.binlogs import lottery
 from include.proven.proof.verdict import Verdict
 from tests.binlogs.chained import Chained
 
 
-def try_chain(chained: Chained) -> Verdict:
-    """Drill the way from the last link of the chain to the younger recovery point."""
-    asked = drill.Drill(
-        ids.new_drill(), "shop", chained.younger.recovery_point, "disk", "local", via=chained.chain[-1].recovery_point
-    )
-    return drill.run(chained.logged.opened, asked)
+def ask(chained: Chained) -> drill.Drill:
+    return drill.Drill(ids.new_drill(), "shop", "", "disk", "local")
 
 
-def test_a_full_one_three_links_and_the_log_are_the_younger_one(chained: Chained) -> None:
-    verdict = try_chain(chained)
+def figures(verdict: Verdict) -> dict[str, str]:
+    """Return what the replay saw at the second that it was halted at."""
+    replayed = next(step for step in verdict.steps if step.name == "replay").figures["replayed"]
+    found: dict[str, str] = replayed["moment"]
+    return found
+
+
+def test_a_full_one_three_links_and_the_log_lead_to_a_second(chained: Chained) -> None:
+    """The lottery's way, from the last link of the chain, so that all of it is restored."""
+    start, end = chained.chain[-1], chained.younger
+    moment = lottery.draw_second(start.snapshot_at, end.snapshot_at)
+    asked = lottery.reach(chained.logged.opened, ask(chained), moment)
+    assert (asked.via, asked.recovery_point) == (start.recovery_point, end.recovery_point)
+    verdict = drill.run(chained.logged.opened, asked)
     assert verdict.outcome == "proven", (verdict.reason, [check for check in verdict.checks if check.outcome != "pass"])
+    seen = figures(verdict)
+    tick, later = (datetime.datetime.fromisoformat(seen[name]) for name in ("tick", "next_at"))
+    assert datetime.timedelta(seconds=-2) < tick - moment < datetime.timedelta(seconds=1)
+    assert later >= moment + datetime.timedelta(seconds=1)
+    (check,) = [check for check in verdict.checks if check.name == "moment"]
+    assert check.figure.endswith("; 0 s lost"), check.figure
+
+
+def test_a_second_behind_the_last_recovery_point_is_reached_and_unproven(chained: Chained) -> None:
+    asked = lottery.reach(chained.logged.opened, ask(chained), chained.younger.snapshot_at + datetime.timedelta(seconds=1))
+    assert asked.open_ended
+    verdict = drill.run(chained.logged.opened, asked)
+    assert (verdict.outcome, "nothing says what must be there" in verdict.reason) == ("unproven", True), verdict.reason
+    assert {check.name: check.outcome for check in verdict.checks} == {
+        "fingerprint": "could-not-run", "moment": "pass", "tables": "pass", "server log": "pass", "environment": "pass"
+    }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from include.proven import drill, ids
 from include.proven.binlogs import lottery
+from include.proven.proof import moments
 from include.proven.proof.verdict import Verdict
 from include.proven.reports import facts
 from tests.binlogs.kept import Kept
@@ -20,6 +21,12 @@ def test_the_older_one_and_the_log_are_the_younger_one(kept: Kept) -> None:
     assert (verdict.recovery_point, verdict.via) == (kept.younger.recovery_point, kept.older.recovery_point)
     replayed = next(step for step in verdict.steps if step.name == "replay").figures["replayed"]
     assert replayed["transactions"] > 15
+    # no stream has written ticks here: the check says so, and tells the second by the log alone
+    (check,) = [check for check in verdict.checks if check.name == "moment"]
+    assert verdict.moment is not None
+    assert f"asked for {verdict.moment:%Y-%m-%d %H:%M:%S} UTC" in check.figure
+    assert check.not_covered == [moments.NO_TICKS]
+    assert replayed["moment"]["transactions"] <= replayed["transactions"]
     position = kept.younger.position
     assert position is not None
     assert (replayed["file"], replayed["offset"]) <= (position.file, position.offset)

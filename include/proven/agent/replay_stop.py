@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -24,10 +25,15 @@ def find_stop(files: Sequence[pathlib.Path], start: int, until: ReplayUntil) -> 
 
     Raise AgentError: integrity if the log does not hold what must be there, config if what was asked for is not in it.
     """
-    return FINDERS[until["kind"]](_behind(files, start), until)
+    return FINDERS[until["kind"]](transactions_behind(files, start), until)
 
 
-def _behind(files: Sequence[pathlib.Path], start: int) -> Iterator[Transaction]:
+def say_when(one: Transaction | None) -> str:
+    """Return when a transaction was committed (ISO 8601, UTC); empty: there is none."""
+    return datetime.datetime.fromtimestamp(one.committed_at, datetime.timezone.utc).isoformat() if one else ""
+
+
+def transactions_behind(files: Sequence[pathlib.Path], start: int) -> Iterator[Transaction]:
     """Yield the transactions behind the start. One that is not whole can be the last only: its end is not there yet."""
     cut: Transaction | None = None
     for number, path in enumerate(files):

@@ -5,6 +5,8 @@ The newest one that is found after a recovery to a moment proves how far that we
 
 from __future__ import annotations
 
+import datetime
+
 from .client import Session
 from .errors import AgentError
 from .server import CANARY_SCHEMA
@@ -43,3 +45,12 @@ def write(session: Session) -> None:
     if oldest_kept:
         session.execute(f"DELETE FROM {TABLE} WHERE id < {oldest_kept[0][0]}")
     session.execute("COMMIT")
+
+
+def newest(session: Session, before: datetime.datetime | None = None) -> str:
+    """Return when the newest row was written (ISO 8601, UTC), of all or of those before a moment; empty: there is none."""
+    if session.query(TABLE_EXISTS) == [("0",)]:
+        return ""
+    older = f" WHERE at < '{before.astimezone(datetime.timezone.utc):%Y-%m-%d %H:%M:%S.%f}'" if before else ""
+    rows = session.query(f"SELECT DATE_FORMAT(MAX(at), '%Y-%m-%dT%H:%i:%s.%f+00:00') FROM {TABLE}{older}")
+    return rows[0][0] or ""

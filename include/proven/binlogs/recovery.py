@@ -42,9 +42,15 @@ class Way:
     until: jobs.ReplayUntil
 
 
+def parse_moment(text: str) -> datetime.datetime:
+    """Return a moment that a person has written (ISO 8601; UTC unless it names an offset). Raise ValueError if it is none."""
+    moment = datetime.datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+
+
 def to_moment(moment: datetime.datetime) -> jobs.ReplayUntil:
     """Ask for all that was committed up to and in a second."""
-    return _until("moment", moment=calendar.timegm(moment.astimezone(datetime.UTC).timetuple()))
+    return _until("moment", moment=_seconds(moment))
 
 
 def to_gtid(gtid: str) -> jobs.ReplayUntil:
@@ -99,7 +105,12 @@ def find_way(
             of_files = of_files or manifest
     if of_files:
         raise _not_into_a_server(of_files)
-    raise ConfigError(
+    raise nothing_before(database)
+
+
+def nothing_before(database: str) -> ConfigError:
+    """Return the error that says that a moment lies before any recovery point that the log leads on from."""
+    return ConfigError(
         f"database {database} has no recovery point from before that",
         hint="The oldest one's snapshot is the first moment that can be reached: see ./proven list.",
     )
@@ -132,11 +143,13 @@ def replay(
     host: Host = agent_client.HERE,
     name: str = "",
     sandbox: str = "",
+    look_at: datetime.datetime | None = None,
     on_progress: progress.OnProgress | None = None,
 ) -> dict[str, Any]:
     """Replay the log on a server that holds the restored recovery point; return the agent's result (`jobs.ReplayJob`).
 
     Arguments and errors are those of `restore.load_into`. Without a target nothing is applied: the result says what would be.
+    With `look_at` it halts at the end of that second, to see what is there by then.
     """
     reads = restore.Reads(installation.store(way.log_store), _log_folder(way.manifest))
     job = jobs.ReplayJob(
@@ -148,6 +161,7 @@ def replay(
         pieces=[_piece(installation, reads, segment) for segment in way.segments],
         start=_position(way.manifest).offset,
         until=way.until,
+        look_at=_seconds(look_at) if look_at else 0,
     )
     return agent_client.run(job, host=host, name=name, reconnect=bool(name), signer=reads, on_progress=on_progress)
 
@@ -169,7 +183,7 @@ def recover_into_empty(
 def _not_into_a_server(manifest: Manifest) -> ConfigError:
     place = continuity.position_of(manifest)
     return ConfigError(
-        f"{manifest.recovery_point} holds the server's files: it can't be loaded into a server, and no log replayed onto it there",
+        f"{manifest.recovery_point} holds the server's files: it can't be loaded into a server, to replay a log there",
         hint="Restore it with --to folder:PATH, start a server on that data directory, and replay the log there with the"
         f" server's own tool, from {place.file} offset {place.offset} on.",
     )
@@ -229,6 +243,10 @@ def _holds_gtid(executed: str, gtid: str) -> bool:
         if name == source and any(int(low) <= int(number) <= int(high or low) for low, _, high in bounds if low.isdigit()):
             return True
     return False
+
+
+def _seconds(moment: datetime.datetime) -> int:
+    return calendar.timegm(moment.astimezone(datetime.UTC).timetuple())
 
 
 def _position(manifest: Manifest) -> Position:

@@ -74,6 +74,8 @@ BUILT_IN: dict[str, BuiltIn] = {
 }
 """By name, in the order in which reports show them."""
 
+OF_ANY_MOMENT = ("tables", "server log", "environment")
+"""Those that ask nothing of what a recovery point held: where a moment was reached of which there is none, they are asked."""
 AT_LENGTH = ("fingerprint", "tables")
 """Those that read every row, which may take hours: each is asked by itself."""
 TOGETHER: dict[str, tuple[str, ...]] = {

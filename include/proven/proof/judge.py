@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from include.proven.agent.loose_tables import ENGINES as NOT_TRANSACTIONAL
 from include.proven.fleet.databases import Objectives
 from include.proven.manifest import Manifest
-from include.proven.proof import recovery
+from include.proven.proof import moments, recovery
 from include.proven.proof.built_in import BUILT_IN
 from include.proven.proof.verdict import Check, Outcome, Step, Verdict
 
@@ -150,7 +150,7 @@ def _not_covered(manifest: Manifest, expected_checks: Sequence[str]) -> Iterator
     yield from manifest.not_covered
     if manifest.canary is None:
         yield "Identity and age of the data: the canary is switched off for this database."
-    if not set(expected_checks) - set(BUILT_IN):
+    if not set(expected_checks) - {*BUILT_IN, moments.NAME}:
         yield "The application's own rules: this database has no SQL checks."
     if unread := sorted(set(inventory.get("tables", {})) - set(tables)):
         yield f"Rows of tables that have none of their own (MERGE, FEDERATED): {_list(unread)}."

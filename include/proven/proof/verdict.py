@@ -107,5 +107,7 @@ class Verdict(Record):
     via: str = ""
     """The older recovery point that was restored in its place, and brought to its position by the binary log: the verdict is on
     that way, and says nothing of this copy. Empty: the copy itself was restored."""
+    moment: datetime.datetime | None = None
+    """The second at whose end the sandbox was looked at on that way (check `moment`)."""
     kept: bool = False
     """The sandbox was kept on purpose, for a look inside: it stands until it expires or is destroyed by hand."""

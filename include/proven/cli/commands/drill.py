@@ -3,21 +3,26 @@
 The verdict is stored, signed, beside the recovery point in the store that it was restored from, as a drill by Airflow does.
 
 With --point-in-time the way to it is drilled, not its copy: an older recovery point, drawn at random, is restored, the binary
-log replayed up to where the younger one stood, and the younger one's checks are asked. Without an id that one is drawn, too.
+log replayed to a random second, which is looked at, then up to where the younger one stood, and the younger one's checks are
+asked. Without an id that one is drawn, too. --point-in-time "2026-11-21 13:37:00" (UTC, unless it names an offset) takes that
+second, from the newest recovery point before it and on to the oldest one behind it; without one behind it nothing says what
+must be there, and the verdict is unproven.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 
 from include.proven import audit, drill, ids, installation
-from include.proven.binlogs import lottery
+from include.proven.binlogs import lottery, recovery
 from include.proven.cli import display, picking
-from include.proven.errors import IntegrityError, ProvenError
+from include.proven.errors import ConfigError, IntegrityError, ProvenError
 from include.proven.proof.verdict import EXIT_STATUS
 from include.proven.reports import terminal
 
 NAME = "drill"
+RANDOM = "random"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("database")
     parser.add_argument("recovery_point", nargs="?", default="latest", help="an id, latest (default) or random")
     picking.add_store(parser, "of those that hold it, the one that was drilled longest ago")
-    parser.add_argument("--point-in-time", action="store_true", help="reach it from an older one, by the binary log")
+    parser.add_argument(
+        "--point-in-time",
+        nargs="?",
+        const=RANDOM,
+        metavar="MOMENT",
+        help="reach it from an older one, by the binary log, and a second on the way (default: a random one)",
+    )
     parser.add_argument("--sandbox", help="a sandbox of the fleet (default: the database's own)")
     parser.add_argument("--keep", action="store_true", help="keep the sandbox if the verdict is not proven")
 
@@ -61,6 +72,18 @@ def _pick(opened: installation.Installation, arguments: argparse.Namespace, sand
 
 
 def _draw(opened: installation.Installation, arguments: argparse.Namespace, sandbox: str) -> drill.Drill:
-    which = "random" if arguments.recovery_point == "latest" else arguments.recovery_point
     asked = drill.Drill(ids.new_drill(), arguments.database, "", arguments.store, sandbox, audit.operator())
-    return lottery.draw(opened, asked, which)
+    if arguments.point_in_time == RANDOM:
+        return lottery.draw(opened, asked, RANDOM if arguments.recovery_point == "latest" else arguments.recovery_point)
+    if arguments.recovery_point != "latest":
+        what = f"a recovery point, {arguments.recovery_point}, and a moment"
+        raise ConfigError(what, hint="The moment says from which one to begin and to which one to go on: name one of the two.")
+    return lottery.reach(opened, asked, _read_moment(arguments.point_in_time))
+
+
+def _read_moment(text: str) -> datetime.datetime:
+    try:
+        return recovery.parse_moment(text)
+    except ValueError:
+        hint = 'Write --point-in-time alone, for a random one, or --point-in-time "2026-11-21 13:37:00" (UTC).'
+        raise ConfigError(f"--point-in-time {text}: no moment", hint=hint) from None

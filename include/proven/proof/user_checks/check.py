@@ -6,13 +6,14 @@ import dataclasses
 import re
 
 from include.proven.agent import protocol
+from include.proven.proof import moments
 from include.proven.proof.built_in import BUILT_IN
 from include.proven.proof.user_checks.expectation import ALL_TRUE, Expectation
 from include.proven.proof.verdict import Severity
 
 UNREADABLE = "user checks"
 """Stands for a database's own checks while their files can't be read: it can't be run, and says why."""
-RESERVED = frozenset({*BUILT_IN, UNREADABLE})
+RESERVED = frozenset({*BUILT_IN, UNREADABLE, moments.NAME})
 NAME = re.compile(r"[^\W_][\w ,.:()'&+-]{0,79}")
 
 
