@@ -11,11 +11,11 @@ import dataclasses
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 
-from include.proven import agent_client, progress, restore
+from include.proven import agent_client, progress, restore, reuse
 from include.proven.agent import jobs, protocol
 from include.proven.errors import ConfigError, IntegrityError, ProvenError, StoreError
 from include.proven.installation import Installation
-from include.proven.manifest import Artifact
+from include.proven.manifest import Artifact, Manifest
 from include.proven.stores.contract import OutgoingPart, SignedRequest, Store, Upload, locate
 
 
@@ -62,24 +62,39 @@ def copy_recovery_point(
         raise ConfigError(f"a copy from store {source} to itself", hint="Name two different stores.")
     signed = installation.catalog(database, source).signed_manifest(database, recovery_point)
     catalog = installation.catalog(database, target)
+    if signed.manifest.reused and reuse.lets_go(installation.fleet.stores[target]):
+        raise ConfigError(
+            f"{recovery_point} refers to objects of older recovery points, and store {target} lets these go before it",
+            hint="A store with `expire_after` or `object_lock` takes recovery points that stand alone: once it is one of the "
+            "database's stores, the next backup is such a one.",
+        )
     with _telling_what_stays(f"in store {target}"):
         catalog.store.check()
-        folder = f"{database}/{recovery_point}"
-        transfer = Transfer(installation.store(source), catalog.store, folder, signed.manifest.elsewhere)
-        artifacts = transfer.open(signed.manifest.artifacts)
-        sent = 0
-        if any(artifact["missing"] for artifact in artifacts):
-            job = jobs.CopyJob(
-                protocol=protocol.VERSION,
-                job="copy",
-                source=installation.job_store(source),
-                target=installation.job_store(target),
-                artifacts=[artifact for artifact in artifacts if artifact["missing"]],
-            )
-            sent = agent_client.run(job, signer=transfer, on_progress=on_progress)["sent_bytes"]
-        transfer.commit(signed.manifest.artifacts)
-        catalog.copy_manifest(signed)
+        with catalog.marked(database, recovery_point):
+            sent = _send(installation, signed.manifest, source, target, on_progress)
+            catalog.require_standing(signed.manifest)
+            catalog.copy_manifest(signed)
     return Copied(recovery_point, source, target, sent, _size(signed.manifest.artifacts) - sent)
+
+
+def _send(
+    installation: Installation, manifest: Manifest, source: str, target: str, on_progress: progress.OnProgress | None
+) -> int:
+    """Make all artifacts visible in the target, and return how many bytes had to be sent."""
+    folder = f"{manifest.database}/{manifest.recovery_point}"
+    transfer = Transfer(installation.store(source), installation.store(target), folder, manifest.elsewhere)
+    artifacts, sent = transfer.open(manifest.artifacts), 0
+    if any(artifact["missing"] for artifact in artifacts):
+        job = jobs.CopyJob(
+            protocol=protocol.VERSION,
+            job="copy",
+            source=installation.job_store(source),
+            target=installation.job_store(target),
+            artifacts=[artifact for artifact in artifacts if artifact["missing"]],
+        )
+        sent = agent_client.run(job, signer=transfer, on_progress=on_progress)["sent_bytes"]
+    transfer.commit(manifest.artifacts)
+    return int(sent)
 
 
 def fetch_recovery_point(

@@ -103,6 +103,7 @@ def _set_newest(gauges: Gauges, line: DatabaseLine) -> None:
     gauges.set("proven_rto_seconds", "What is promised: how long a restore may take.", line.rto_seconds, **on)
     gauges.set("proven_recovery_point_timestamp_seconds", "Of when the data of the newest recovery point is.", taken, **on)
     gauges.set("proven_backup_stored_bytes", "Of the newest recovery point, as stored.", line.newest_stored_bytes, **on)
+    gauges.set("proven_backup_reused_bytes", "Of that, what was not sent again.", line.newest_reused_bytes, **on)
     gauges.set("proven_backup_plain_bytes", "Of the newest recovery point, before compression.", line.newest_plain_bytes, **on)
     gauges.set("proven_backup_seconds", "What the newest backup took.", line.newest_backup_seconds, **on)
     gauges.set("proven_problems", "Records that can't be read or trusted, and silent stores.", len(line.problems), **on)

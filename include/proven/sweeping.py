@@ -37,7 +37,7 @@ class Leftover:
     touched_at: datetime.datetime | None
     """When the youngest of it was written; None where the store does not say."""
     state: State
-    """`left`: nobody works on it; `under way`: somebody may; `unknown`: it belongs to no database of the fleet."""
+    """`left`: nobody works on it; `under way`: somebody may, or may refer to it; `unknown`: of no database of the fleet."""
 
 
 @dataclasses.dataclass
@@ -57,6 +57,8 @@ def find(installation: Installation, store_name: str) -> list[Leftover]:
         touched = max(found.touched, default=None)
         state = _judge(installation, folder, now - touched if touched else datetime.timedelta())
         objects = 0 if found.complete else found.objects
+        if objects and state == "left" and not folder.startswith(PROBE):
+            objects, state = _look_for_needed(installation, store, folder)
         if objects or found.uploads:
             leftovers.append(Leftover(store_name, folder, objects, len(found.uploads), touched, state))
     return leftovers
@@ -77,7 +79,10 @@ def remove(installation: Installation, leftover: Leftover) -> int:
         for upload in found.uploads:
             store.abort_upload(upload)
         return len(found.uploads)
-    return store.delete_folder(leftover.folder)
+    if leftover.folder.startswith(PROBE):
+        return store.delete_folder(leftover.folder)
+    database, point = leftover.folder.split("/")
+    return installation.catalog(database, leftover.store).clear(database, point).objects
 
 
 def _look(store: Store, below: str = "") -> dict[str, _Found]:
@@ -95,6 +100,14 @@ def _look(store: Store, below: str = "") -> dict[str, _Found]:
             found[folder].uploads.append(upload)
             found[folder].touched += [upload.touched_at] if upload.touched_at else []
     return found
+
+
+def _look_for_needed(installation: Installation, store: Store, folder: str) -> tuple[int, State]:
+    """Return how many objects of a folder without a manifest no recovery point refers to, and what becomes of them."""
+    database, point = folder.split("/")
+    needed = installation.catalog(database, store.name).needed(database, point)
+    unneeded = [stored.key for stored in store.list_objects(folder) if stored.key not in needed.keys]
+    return len(unneeded), "under way" if needed.is_doubtful(point) else "left"
 
 
 def _folder(key: str) -> str | None:

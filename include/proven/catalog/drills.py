@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from include.proven import errors, ids
-from include.proven.catalog.points import RecoveryPoints, folder_of
+from include.proven.catalog.points import folder_of
 from include.proven.catalog.records import parse, quote, require_same
+from include.proven.catalog.references import References
 from include.proven.manifest import Manifest
 from include.proven.proof import history
 from include.proven.proof.history import History
@@ -37,7 +38,7 @@ class SignedVerdict(NamedTuple):
     signature: bytes
 
 
-class Drills(RecoveryPoints):
+class Drills(References):
     """What drills have said of the recovery points."""
 
     def record_verdict(self, verdict: Verdict) -> None:

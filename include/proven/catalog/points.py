@@ -29,7 +29,7 @@ class RecoveryPoints(SignedRecords):
         return sorted(point for point, rest in self._objects(database) if rest == "manifest.json")
 
     def incomplete(self, database: str) -> list[str]:
-        """Return the ids of what was begun and has no manifest, oldest first: under way just now, or left behind."""
+        """Return the ids of what has no manifest, oldest first: under way just now, left behind, or there for newer ones."""
         seen = {point for point, _ in self._objects(database)}
         seen |= {upload.key.split("/")[1] for upload in self.store.list_uploads(database)}
         return sorted(point for point in seen - set(self.recovery_points(database)) if ids.RECOVERY_POINT.fullmatch(point))
@@ -71,16 +71,6 @@ class RecoveryPoints(SignedRecords):
                 f"record {key} in store {self.store.name} is not the one that was to be copied there",
                 hint="Ids never repeat: one of the two was changed. `./proven show` says which can be trusted.",
             )
-
-    def discard(self, database: str, recovery_point: str) -> int:
-        """Delete what an unfinished backup has left, and return how many objects and parts went.
-
-        Raise ConfigError if the recovery point exists: only retention deletes those.
-        """
-        folder = folder_of(database, recovery_point)
-        if any(stored.key == f"{folder}/manifest.json" for stored in self.store.list_objects(folder)):
-            raise errors.ConfigError(f"recovery point {recovery_point} of {database} is complete: it is not discarded")
-        return self.store.delete_folder(folder)
 
     def _objects(self, database: str) -> Iterator[tuple[str, str]]:
         """Yield the recovery point and the rest of the key of every object below a recovery point of `database`."""

@@ -19,7 +19,7 @@ class RemovedPoint(Record):
 
     recovery_point: str
     bytes: int
-    """Of its artifacts, as they were stored."""
+    """Of artifacts, as they were stored: of those that it has sent (`begun`), or of those that went with it."""
     proof: str
     """What drills had shown of this copy: `proven`, `refuted` or `untried`."""
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Mapping
 
 from include.proven import errors, ids
 from include.proven.catalog.at_once import Pool
 from include.proven.catalog.drills import CHAINS, DRILLS, VERDICT, Drills
 from include.proven.catalog.points import folder_of
 from include.proven.catalog.records import parse, require_same
+from include.proven.catalog.references import AT_ONCE, Gone
 from include.proven.manifest import Manifest, Position
 from include.proven.proof.verdict import Outcome
-
-AT_ONCE = 50
-"""Manifests that are in memory together: one that knows every column of thousands of tables has megabytes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +30,17 @@ class Brief:
     """Identity of the server that it was taken from."""
     snapshot_at: datetime.datetime
     position: Position | None
-    bytes: int
-    """Of its artifacts, as they are stored."""
+    sent: Mapping[str, int]
+    """Key of each artifact that it has sent itself → bytes, as stored."""
+    reused: Mapping[str, int]
+    """Likewise of those that lie in the folders of older ones."""
+    shares: bool
+    """Whether newer ones may refer to what it has sent."""
+
+    @property
+    def bytes(self) -> int:
+        """Of the artifacts that it has sent."""
+        return sum(self.sent.values())
 
 
 @dataclasses.dataclass
@@ -61,7 +69,7 @@ class Standing:
     points: dict[str, Point]
     """Those that exist (have a manifest), oldest first."""
     half_made: list[str]
-    """Ids of what has no manifest: it is being written, or was left by a crash."""
+    """Ids of what has no manifest, and is not there for others alone: it is being written, or was left by a crash."""
 
 
 class StandingPoints(Drills):
@@ -76,20 +84,31 @@ class StandingPoints(Drills):
         except errors.NothingStoredError:
             return Standing({}, [])
         complete = {name: point for name, point in points.items() if f"{_folder(database, point)}/manifest.json" in point.keys}
-        half_made = sorted({name for name in uploads if ids.RECOVERY_POINT.fullmatch(name)} | points.keys() - complete.keys())
+        begun = {name for name in uploads if ids.RECOVERY_POINT.fullmatch(name)}
         held = list(complete.values())
         for start in range(0, len(held), AT_ONCE):
             self._read_manifests(database, held[start : start + AT_ONCE], pool)
             self._read_verdicts(database, held[start : start + AT_ONCE], pool)
-        return Standing(complete, half_made)
+        needed = {key for point in held if point.brief for key in point.brief.reused}
+        half_made = begun | {name for name in points.keys() - complete.keys() if points[name].keys - needed}
+        return Standing(complete, sorted(half_made))
 
-    def remove(self, database: str, recovery_point: str) -> int:
-        """Delete a recovery point with its verdicts, and return how many objects and parts went. For retention alone.
+    def remove(self, database: str, recovery_point: str, briefs: Mapping[str, Brief | None]) -> int:
+        """Delete a recovery point with its verdicts, and return how many bytes of artifacts went. For retention alone.
 
-        The manifest goes first: killed after that, it is no recovery point any more, and `./proven sweep` takes the rest.
+        What others refer to stays; what it was the last to refer to goes, too. `briefs`: of those that stand. The manifest
+        goes first: killed after that, it is no recovery point any more, and `./proven sweep` takes the rest.
         """
         self._delete(f"{folder_of(database, recovery_point)}/manifest.json")
-        return self.store.delete_folder(folder_of(database, recovery_point))
+        brief, told = briefs.get(recovery_point), {point: frozenset(one.reused) for point, one in briefs.items() if one}
+        if brief and not brief.shares:
+            self.store.delete_folder(folder_of(database, recovery_point))
+            gone = [Gone(0, brief.bytes)]
+        else:
+            gone = [self.clear(database, recovery_point, told)]
+        older = {key.split("/")[1] for key in brief.reused} if brief else set()
+        gone += [self.clear_abandoned(database, point, told) for point in sorted(older)]
+        return sum(one.bytes for one in gone)
 
     def keys_below(self, database: str, recovery_point: str) -> set[str]:
         """Return the keys of all objects below a recovery point, as they are just now."""
@@ -151,5 +170,13 @@ def _brief(key: str, content: bytes | errors.IntegrityError | None, database: st
     manifest = parse(key, _require(key, content), Manifest)
     require_same(key, manifest.database, database)
     require_same(key, manifest.recovery_point, recovery_point)
-    stored = sum(artifact.bytes for artifact in manifest.artifacts)
-    return Brief(manifest.base, manifest.method, manifest.server.identity, manifest.snapshot_at, manifest.position, stored)
+    return Brief(
+        manifest.base,
+        manifest.method,
+        manifest.server.identity,
+        manifest.snapshot_at,
+        manifest.position,
+        sent={manifest.key_of(artifact): artifact.bytes for artifact in manifest.artifacts if not artifact.at},
+        reused={manifest.key_of(artifact): artifact.bytes for artifact in manifest.reused},
+        shares=any(artifact.content for artifact in manifest.artifacts),
+    )

@@ -47,6 +47,7 @@ class Artifact(Record):
     plain_bytes: int
     sha256: str
     parts: int
+    at: str = ""
 
 
 class Contents(Record):
@@ -93,8 +94,13 @@ class Contents(Record):
         return sum(artifact.bytes for artifact in self.artifacts)
 
     @property
+    def reused_bytes(self) -> int:
+        """What of that earlier recovery points have sent."""
+        return sum(artifact.bytes for artifact in self.artifacts if artifact.at)
+
+    @property
     def parts(self) -> int:
-        """Number of parts that were uploaded."""
+        """Number of parts that were uploaded, by it or by earlier ones."""
         return sum(artifact.parts for artifact in self.artifacts)
 
     @property
@@ -196,4 +202,5 @@ def _without_parts(artifact: manifest.Artifact) -> Artifact:
         plain_bytes=artifact.plain_bytes,
         sha256=artifact.sha256,
         parts=len(artifact.parts),
+        at=artifact.at,
     )

@@ -125,9 +125,13 @@ def position(contents: Contents) -> str:
 
 
 def stored(contents: Contents) -> str:
-    """Return size, compression and number of parts as they lie in the store."""
+    """Return size, compression and number of parts as they lie in the store, and what of it had not to be sent again."""
     ratio = contents.plain_bytes / max(contents.stored_bytes, 1)
-    return f"{format_bytes(contents.stored_bytes)}, compressed {ratio:.1f}x and encrypted, in {contents.parts} parts"
+    said = f"{format_bytes(contents.stored_bytes)}, compressed {ratio:.1f}x and encrypted, in {contents.parts} parts"
+    if not contents.reused_bytes:
+        return said
+    sent = format_bytes(contents.stored_bytes - contents.reused_bytes)
+    return f"{said}; {sent} of it sent, and {format_bytes(contents.reused_bytes)} there already, of earlier recovery points"
 
 
 def taken(contents: Contents) -> str:

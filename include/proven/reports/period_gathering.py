@@ -76,6 +76,7 @@ def _draw_database(installation: Installation, name: str, since: datetime.dateti
         newest_point=newest,
         newest_snapshot_at=manifest.data_as_of if manifest else None,
         newest_stored_bytes=sum(artifact.bytes for artifact in manifest.artifacts) if manifest else None,
+        newest_reused_bytes=sum(artifact.bytes for artifact in manifest.reused) if manifest else None,
         newest_plain_bytes=sum(artifact.plain_bytes for artifact in manifest.artifacts) if manifest else None,
         newest_backup_seconds=(manifest.finished_at - manifest.started_at).total_seconds() if manifest else None,
         removed=len({one.recovery_point for store in held.values() for removal in store.removals for one in removal.points}),

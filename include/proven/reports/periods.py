@@ -46,6 +46,8 @@ class DatabaseLine(Record):
     newest_snapshot_at: datetime.datetime | None
     newest_stored_bytes: int | None = None
     """Of its artifacts, as they lie in a store; None where there is none, or its manifest can't be trusted."""
+    newest_reused_bytes: int | None = None
+    """Of those that earlier recovery points have sent."""
     newest_plain_bytes: int | None = None
     """Likewise, before compression."""
     newest_backup_seconds: float | None = None

@@ -33,7 +33,7 @@ class Fate:
 
     @property
     def bytes(self) -> int:
-        """Of its artifacts, in all stores together."""
+        """Of the artifacts that it has sent, in all stores together."""
         return sum(point.brief.bytes for point in self.held.values() if point.brief)
 
     @property
@@ -68,7 +68,16 @@ class Plan:
     @property
     def freed(self) -> int:
         """Bytes that all stores together get back."""
-        return sum(fate.bytes for fate in self.going) + sum(log.bytes for some in self.logs.values() for log in some)
+        stores = {store for fate in self.going for store in fate.held}
+        return sum(map(self._freed_in, stores)) + sum(log.bytes for some in self.logs.values() for log in some)
+
+    def _freed_in(self, store: str) -> int:
+        """Return how many bytes of artifacts go from a store: what one that stays refers to does not."""
+        artifacts: dict[bool, dict[str, int]] = {True: {}, False: {}}
+        for fate in self.fates:
+            if store in fate.held and (brief := fate.held[store].brief):
+                artifacts[fate.goes] |= {**brief.sent, **brief.reused}
+        return sum(size for key, size in artifacts[True].items() if key not in artifacts[False])
 
     def refuse_most(self) -> None:
         """Raise ConfigError if most of all recovery points would go at once: a slip in a policy must not empty a store."""

@@ -76,8 +76,8 @@ def _remove_points(installation: Installation, plan: Plan, outcome: Outcome) -> 
             needed |= {one.brief.base for one in held.values() if one.brief}
             continue
         for store, one in held.items():
-            remove_copy(installation, plan.database, store, point)
-            outcome.removed[store].append(_as_removed(one))
+            freed = remove_copy(installation, plan, store, point)
+            outcome.removed[store].append(_as_removed(one).model_copy(update={"bytes": freed}))
 
 
 def _remove_logs(installation: Installation, plan: Plan, outcome: Outcome) -> None:
@@ -95,9 +95,10 @@ def _has_changed(installation: Installation, database: str, fate: Fate) -> bool:
     )
 
 
-def remove_copy(installation: Installation, database: str, store: str, recovery_point: str) -> None:
-    """Delete one copy. Artifacts go here and nowhere else: were they shared, who needs them would be counted here."""
-    installation.catalog(database, store).remove(database, recovery_point)
+def remove_copy(installation: Installation, plan: Plan, store: str, recovery_point: str) -> int:
+    """Delete one copy, but for artifacts that others refer to, and return how many bytes of artifacts went."""
+    briefs = {fate.recovery_point: fate.held[store].brief for fate in plan.fates if store in fate.held}
+    return installation.catalog(plan.database, store).remove(plan.database, recovery_point, briefs)
 
 
 def _as_removed(point: Point) -> RemovedPoint:

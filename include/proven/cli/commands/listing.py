@@ -61,6 +61,7 @@ def _row(opened: installation.Installation, database: str, point: str, stores: l
     return row | {
         "snapshot_at": manifest.snapshot_at.isoformat(),
         "bytes": sum(artifact.bytes for artifact in manifest.artifacts),
+        "reused_bytes": sum(artifact.bytes for artifact in manifest.reused),
         "verdict": newest.outcome if newest else "not drilled",
         "verdict_store": newest.store if newest else "",
         "reason": newest.reason if newest else "",
