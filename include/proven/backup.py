@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import include.proven
-from include.proven import agent_client, audit, chains, errors, ids, progress
+from include.proven import agent_client, audit, chains, errors, ids, progress, reuse
 from include.proven.agent import jobs, protocol
 from include.proven.catalog import Catalog
 from include.proven.errors import ProvenError
@@ -52,12 +52,12 @@ def take_backup(
     """
     keys = installation.keyring.check_recipients()
     installation.keyring.check_signer()
-    run = _Run(installation, database, recovery_point)
+    run = _Run(installation, database, recovery_point, [key.fingerprint for key in keys])
     run.open_stores()
     try:
         with audit.listen() as heard:
             started_at, result = run.take(grace, on_progress)
-        told = {"recipients": [key.fingerprint for key in keys], "triggered_by": triggered_by, **audit.keep(heard)}
+        told = {"recipients": run.recipients, "triggered_by": triggered_by, **audit.keep(heard)}
         manifest = _manifest(installation, database, recovery_point, started_at, result, told)
         run.publish(manifest, result["artifacts"])
     except BaseException as error:
@@ -79,11 +79,15 @@ class _Run:
     installation: Installation
     database: str
     recovery_point: str
+    recipients: list[str]
+    """Fingerprints of the keys that can read it."""
     catalogs: dict[str, Catalog] = dataclasses.field(default_factory=dict)
     failed: dict[str, ProvenError] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.stores = self.installation.database(self.database).stores
+        config = self.installation.database(self.database)
+        self.stores = config.stores
+        self._reuses = reuse.may_reuse(config, [self.installation.fleet.stores[name] for name in self.stores])
 
     def open_stores(self) -> None:
         """Open the stores and try each. Raise ProvenError where none answers."""
@@ -110,7 +114,10 @@ class _Run:
         for name in [name for name in self.stores if name not in self.failed]:
             with self._leaving_behind(name):
                 self.uploads.commit(name, artifacts)
+                if manifest.reused:
+                    self.catalogs[name].require_standing(manifest)
                 self.catalogs[name].publish(manifest)
+                self.catalogs[name].unmark(self.database, self.recovery_point)
 
     def clear_failed(self) -> None:
         """Remove what the stores that stayed behind have of it, as far as they let us."""
@@ -125,7 +132,14 @@ class _Run:
         for name, catalog in self.catalogs.items():
             with self._leaving_behind(name):
                 catalog.discard(self.database, self.recovery_point)
-        return _job(self.installation, self.database, self.recovery_point, [n for n in self.catalogs if n not in self.failed])
+                if self._reuses:
+                    catalog.mark(self.database, self.recovery_point)
+        left = [name for name in self.catalogs if name not in self.failed]
+        job = _job(self.installation, self.database, self.recovery_point, left)
+        if self._reuses and left:
+            catalogs = [self.catalogs[name] for name in left]
+            job["known"] = reuse.find_known(catalogs, self.database, self.recovery_point, self.recipients)
+        return job
 
     @contextlib.contextmanager
     def _leaving_behind(self, name: str) -> Iterator[None]:
