@@ -113,14 +113,15 @@ def _look(job: GranularJob, target: Endpoint, context: Context) -> dict[str, Any
     definitions: dict[str, dict[str, str]] = {}
     broken: dict[str, str] = {}
     with client.Session(job["tools"], target, context.commands) as session, context.progress.stage("fingerprint"):
-        flavour = server.describe(session)["flavour"]
+        described = server.describe(session)
+        flavour = described["flavour"]
         server.steady(session, flavour)
         for wanted in job["wanted"]:
             tables |= _read_tables(session, wanted, job["like"].get("tables", {}))
             for kind, defined in _define(session, flavour, wanted).items():
                 definitions.setdefault(kind, {}).update(defined)
             broken |= references.find_broken(session, [wanted["into"]])
-    return {"tables": tables, "inventory": definitions, "broken": broken}
+    return {"server": described, "tables": tables, "inventory": definitions, "broken": broken}
 
 
 def _read_tables(session: client.Session, wanted: Wanted, like: dict[str, Any]) -> dict[str, Any]:

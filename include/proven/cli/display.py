@@ -26,12 +26,14 @@ def print_json(document: Any) -> None:
 
 
 def print_error(error: ProvenError) -> None:
-    """Print what happened, the machine's detail and the hint."""
+    """Print what happened, the machine's detail, the hint, and what was noted besides."""
     errors.print(f"[bold red]error:[/] {escape(error.what)}", highlight=False)
     if error.detail:
         errors.print(f"  [dim]{escape(error.detail)}[/]", highlight=False)
     if error.hint:
         errors.print(f"  [bold]HINT:[/] {escape(error.hint)}", highlight=False)
+    for note in getattr(error, "__notes__", []):
+        errors.print(f"  {escape(note)}", highlight=False)
 
 
 def print_warning(text: str) -> None:

@@ -8,6 +8,9 @@ A second --to "2026-11-21 13:37:00" (UTC, unless it names an offset) asks for al
 by the source's clock: the newest recovery point from before it is restored, and the binary log replayed. So do --to-gtid and
 --before-table-drop. That the whole way is there is known before anything is restored.
 
+--table and --schema restore these alone, beside what lives on the server: nothing that is there is touched, and no account.
+--as puts them into a schema of another name. What came of it is compared with the recovery point, every row of it.
+
 Who restored what, when and where to is recorded, signed, in the store (`./proven show DATABASE --restores`); status 3 means
 that it is restored and could not be recorded.
 """
@@ -23,7 +26,7 @@ from typing import Any
 from include.proven import chains, installation, restore, restore_datadir, restore_record
 from include.proven.agent import jobs
 from include.proven.binlogs import recovery
-from include.proven.cli import display, picking
+from include.proven.cli import display, granular, picking
 from include.proven.errors import ConfigError, ProvenError
 from include.proven.manifest import Manifest
 
@@ -48,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--before-table-drop", metavar="SCHEMA.TABLE", help="recover to just before that table was dropped last"
     )
+    granular.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,8 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
     point = found.pick(arguments.recovery_point)
     store = found.held[point][0]
     manifest = opened.catalog(arguments.database, store).manifest(arguments.database, point)
-    restore_to = _into_server if kind == "connection" else _into_folder
     place = _place_of(opened, target, manifest.server.flavour) if kind == "connection" else _place_of_folder(target)
+    if granular.is_asked(arguments):
+        done = granular.run(opened, arguments, manifest, store, (kind, target, f"{kind} {place}"))
+        for warning in done.warnings:
+            display.print_warning(warning)
+        return _report(arguments, done.document, done.said, done.faults)
+    restore_to = _into_server if kind == "connection" else _into_folder
     with restore_record.recorded(opened, manifest, store, f"{kind} {place}") as faults, display.stages() as shown:
         where = restore_to(opened, manifest, store, target, shown)
     said = f"restored {point} from store {store} to {', '.join(where)}"
@@ -81,6 +90,11 @@ def _read_goal(arguments: argparse.Namespace) -> tuple[str, str, jobs.ReplayUnti
     kind, _, target = targets[0].partition(":")
     if not target:
         raise ConfigError(f"--to {targets[0]}: no such target", hint="Write --to connection:NAME or --to folder:PATH.")
+    if goals and granular.is_asked(arguments):
+        raise ConfigError(
+            "a binary log is replayed on a whole server: a part of one can't be recovered to a moment",
+            hint="Recover to an empty server with --to connection:NAME, and dump from there what you need.",
+        )
     if goals and kind == "folder":
         raise ConfigError(
             "a binary log is replayed on a server: a folder has none",
@@ -91,11 +105,10 @@ def _read_goal(arguments: argparse.Namespace) -> tuple[str, str, jobs.ReplayUnti
 
 def _read_moment(text: str) -> datetime.datetime:
     try:
-        moment = datetime.datetime.fromisoformat(text)
+        return recovery.parse_moment(text)
     except ValueError:
         hint = 'Write --to connection:NAME, --to folder:PATH, or a moment: --to "2026-11-21 13:37:00" (UTC).'
         raise ConfigError(f"--to {text}: no such target, and no moment", hint=hint) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
 def _recover(opened: installation.Installation, arguments: argparse.Namespace, target: str, until: jobs.ReplayUntil) -> int:

@@ -1,0 +1,1 @@
+"""One table or one schema out of a recovery point."""
