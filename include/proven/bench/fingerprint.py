@@ -14,7 +14,6 @@ import os
 import pathlib
 import secrets
 import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -108,15 +107,15 @@ def _measure(flavour: str, rows: int) -> Measured:
         with bed.connect() as session:
             version = str(session.query("SELECT VERSION()")[0][0])
             size = sum(measure_table(session, found)[0] for found in list_tables(session, sysbench.SCHEMA))
-        _say("dump alone")
+        measure.say("dump alone")
         dump = _time(bed, lambda: _dump(bed))
-        _say("fingerprint alone")
+        measure.say("fingerprint alone")
         alone = _time(bed, lambda: _fingerprint(bed))
-        _say("a backup, both at once")
+        measure.say("a backup, both at once")
         taken: list[Manifest] = []
         both = _time(bed, lambda: taken.append(_back_up(bed)))
         (manifest,) = taken
-        _say(f"{flavour}: dump {dump}, fingerprint {alone}, both {both} seconds (of CPU)")
+        measure.say(f"{flavour}: dump {dump}, fingerprint {alone}, both {both} seconds (of CPU)")
         return Measured(
             server=f"{flavour} {version}",
             rows=manifest.fingerprint["rows"],
@@ -182,7 +181,7 @@ def _bed(flavour: str, rows: int) -> Iterator[Bed]:
         try:
             server.prepare()
             server.start()
-            _say(f"{flavour}: filling {sysbench.TABLES} tables of {rows:,} rows")
+            measure.say(f"{flavour}: filling {sysbench.TABLES} tables of {rows:,} rows")
             root = Endpoint(flavour=flavour, socket=str(server.socket), host="", port=0, user="root", password="")
             with bed.connect(root) as session:
                 _fill(session, rows, endpoint["password"])
@@ -229,7 +228,3 @@ def _write_fleet(bed: Bed, path: Sequence[pathlib.Path]) -> pathlib.Path:
     private.touch(mode=0o600)
     private.write_text(json.dumps({"source": {"conn_type": "mysql", "login": bed.endpoint["user"], **source}}))
     return private
-
-
-def _say(line: str) -> None:
-    print(f"· {line}", file=sys.stderr)

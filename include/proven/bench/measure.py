@@ -6,6 +6,7 @@ import dataclasses
 import pathlib
 import resource
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -78,3 +79,8 @@ def cpu_seconds() -> float:
     """Return what this process and its children that have ended have used."""
     seen = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in seen)
+
+
+def say(line: str) -> None:
+    """Tell whoever waits what is done now."""
+    print(f"· {line}", file=sys.stderr, flush=True)

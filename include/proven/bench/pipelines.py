@@ -11,9 +11,10 @@ import os
 import pathlib
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from include.proven import backup, drill, ids, installation, servers
 from include.proven.bench.measure import Timing, time_work
@@ -96,14 +97,16 @@ def _load(demo: environment.Demo, file: pathlib.Path, unpacker: str, socket: str
     run_shell(f"{OPEN} {shlex.quote(str(file))} | {unpacker} | {LOAD}".format(**places))
 
 
-def run_shell(pipeline: str, *, out: pathlib.Path | None = None) -> None:
-    """Run what a person would type. Raise ToolError, with its words, if any part of it fails."""
+def run_shell(pipeline: str, *, out: pathlib.Path | None = None, environment: Mapping[str, str] | None = None) -> None:
+    """Run what a person would type. Raise ToolError, with its words, if any part of it fails; none of it outlives us."""
+    argv = [servers.find_program("bash", []), "-o", "pipefail", "-c", pipeline]
     with (out or pathlib.Path(os.devnull)).open("wb") as sink:
-        done = subprocess.run(
-            [servers.find_program("bash", []), "-o", "pipefail", "-c", pipeline],
-            stdout=sink,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-    if done.returncode:
-        raise ToolError(f"the pipeline failed: {pipeline}", detail=done.stderr.decode(errors="replace")[-1000:])
+        process = subprocess.Popen(argv, stdout=sink, stderr=subprocess.PIPE, env=environment, start_new_session=True)
+        try:
+            words = process.communicate()[1]
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+    if process.returncode:
+        raise ToolError(f"the pipeline failed: {pipeline}", detail=words.decode(errors="replace")[-1000:])
