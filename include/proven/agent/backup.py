@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from . import (
@@ -29,11 +30,13 @@ from . import (
 from .asking import Asker
 from .context import Context, peak_rss_bytes
 from .destinations import Destinations
-from .held_tool import Gate, HeldTool
+from .errors import AgentError
+from .held_tool import Gate, HeldTool, HeldTools
 from .jobs import BackupJob
 from .moment import Moment
 from .outgoing import Outgoing, Write
 from .pipeline import Pipeline, copy, widen
+from .progress import Meter
 
 ACCOUNTS_END = "-- Accounts completed"
 
@@ -89,25 +92,22 @@ class Backup:
         schemas = server.choose_schemas(reader, self._job["schemas"], self._job["canary"])
         privileges.require(reader, described["flavour"], schemas)
         row = canary.write(reader, self._job["recovery_point"]) if self._job["canary"] else None
-        self._definitions = changes.look(reader, schemas)
-        self._counters = counters.read(reader, described["flavour"], schemas)
         self._result |= {"server": described, "schemas": schemas, "canary": row}
+        self._definitions = self._look_at_definitions(reader)
+        self._counters = counters.read(reader, described["flavour"], schemas)
         self._result |= {"replication": followed.describe(), "not_covered": [followed.unknown] if followed.unknown else []}
 
     def _send(self, reader: client.Session) -> list[dict[str, Any]]:
         """Send all artifacts and return them in the order of loading."""
-        dump = self._send_dump(reader)
+        dumped = self._send_dump(reader)
         before = self._send_statements("accounts", self._accounts.before_dump)
         after = self._send_statements("grants", self._accounts.after_dump)
-        return [before, dump, after]
+        return [before, *dumped, after]
 
-    def _send_dump(self, reader: client.Session) -> dict[str, Any]:
-        """Dump the schemas and look at them, both in one snapshot. Add what is known of that moment to the result."""
-        outgoing = self._outgoing("dump.sql.zst.gpg", "dump")
-        marker, looked = snapshot.MarkerWatch(self._tools["snapshot_marker"]), threading.Event()
-        asked = questions.Questions(self._job["questions"], self._tools, self._job["source"], self._context.commands)
-        dump, shared, pipeline = self._start_dump(reader), self._agree_on_moment(reader, asked), Pipeline()
-        watched = self._connect()
+    def _send_dump(self, reader: client.Session) -> list[dict[str, Any]]:
+        """Dump the schemas and look at them, both in one snapshot. Return what was sent."""
+        outgoing, marker = self._outgoing("dump.sql.zst.gpg", "dump"), snapshot.MarkerWatch(self._tools["snapshot_marker"])
+        (dump,) = self._hold(reader, [dumping.arguments(self._tools, self._result["schemas"])])
 
         def produce(write: Write) -> None:
             def pass_on(data: memoryview) -> None:
@@ -117,6 +117,32 @@ class Backup:
             with marker:
                 copy(dump.process.stdout, pass_on)
 
+        def attach(pipeline: Pipeline, plain: Meter, sent: Meter) -> None:
+            pipeline.add(dump.process, self._explain_death)
+            outgoing.attach(pipeline, produce, plain, sent)
+
+        self._run_at_moment(reader, dump, marker, marker.ended.wait, attach)
+        ended = outgoing.ends_with(self._tools["end_marker"])
+        dumping.check_whole(dump.process.name, self._tools, snapshot=marker.found, ended=ended)
+        self._require_unchanged()
+        return [outgoing.describe(self._tools["end_marker"])]
+
+    def _run_at_moment(
+        self,
+        reader: client.Session,
+        dump: HeldTool | HeldTools,
+        marker: snapshot.Shared,
+        wait_for_end: Callable[[], object],
+        attach: Callable[[Pipeline, Meter, Meter], None],
+    ) -> None:
+        """Let a dump and a look at the source begin at one moment, and add what is known of that to the result.
+
+        `attach` adds the way of the dump to the stores; `wait_for_end` returns when the dump tool writes no more.
+        """
+        asked = questions.Questions(self._job["questions"], self._tools, self._job["source"], self._context.commands)
+        shared, looked, pipeline = self._agree_on_moment(reader, asked), threading.Event(), Pipeline()
+        watched = self._connect()
+
         def look() -> None:
             shared.wait()
             self._result["answers"] = asked.ask()
@@ -124,7 +150,7 @@ class Backup:
             looked.set()
 
         def let_go() -> None:
-            marker.ended.wait()
+            wait_for_end()
             stalled.end()
             looked.wait()
             shared.end()
@@ -134,9 +160,8 @@ class Backup:
             stalled.run()
 
         with self._context.progress.stage("dump") as plain, self._context.progress.stage("upload") as sent:
-            stalled = stall.StallWatch(watched, self._job["lock_seconds"], lambda: plain.bytes)
-            pipeline.add(dump.process, lambda process, status: dumping.explain_death(process, status, self._job["source"]))
-            outgoing.attach(pipeline, produce, plain, sent)
+            stalled = self._watch_stalls(watched, plain)
+            attach(pipeline, plain, sent)
             pipeline.pump("snapshot", lambda: shared.open(dump, marker))
             pipeline.pump("fingerprint", look)
             pipeline.pump("locked tables", let_go)
@@ -146,19 +171,31 @@ class Backup:
             pipeline.on_failure(stalled.end)
             pipeline.on_failure(asked.cut)
             pipeline.run()
-        ended = outgoing.ends_with(self._tools["end_marker"])
-        dumping.check_whole(dump.process.name, self._tools, snapshot=marker.found, ended=ended)
-        with self._connect() as later:
-            changes.require_none(self._definitions, changes.look(later, self._result["schemas"]))
         self._result |= {"snapshot_at": shared.at, "lock": shared.describe(), "position": shared.position}
-        return outgoing.describe(self._tools["end_marker"])
 
-    def _start_dump(self, reader: client.Session) -> HeldTool:
-        argv, commands = dumping.arguments(self._tools, self._result["schemas"]), self._context.commands
-        gate = Gate(reader) if dumping.waits_at_gate(self._tools, commands) else None
-        dump = HeldTool(argv, self._tools, self._job["source"], commands, gate)
-        widen(dump.process.stdout)
-        return dump
+    def _hold(self, reader: client.Session, commands: list[list[str]]) -> list[HeldTool]:
+        """Start dump tools that wait for their moment."""
+        log, held = self._context.commands, []
+        has_gate = dumping.waits_at_gate(self._tools, log)
+        for argv in commands:
+            tool = HeldTool(argv, self._tools, self._job["source"], log, Gate(reader) if has_gate else None)
+            widen(tool.process.stdout)
+            held.append(tool)
+        return held
+
+    def _explain_death(self, process: processes.Process, status: int) -> AgentError:
+        return dumping.explain_death(process, status, self._job["source"])
+
+    def _watch_stalls(self, session: client.Session, plain: Meter) -> stall.StallWatch:
+        return stall.StallWatch(session, self._job["lock_seconds"], lambda: plain.bytes)
+
+    def _look_at_definitions(self, session: client.Session) -> changes.Definitions:
+        """Return what must be the same before and after the dump."""
+        return changes.look(session, self._result["schemas"])
+
+    def _require_unchanged(self) -> None:
+        with self._connect() as later:
+            changes.require_none(self._definitions, self._look_at_definitions(later))
 
     def _agree_on_moment(self, reader: client.Session, asked: questions.Questions) -> Moment:
         found = self._result["server"]
@@ -176,7 +213,7 @@ class Backup:
         """Take the fingerprint, the inventory and the accounts inside the snapshot."""
         flavour, schemas = self._result["server"]["flavour"], self._result["schemas"]
         with self._context.progress.stage("fingerprint"):
-            found = fingerprint.compute(reader, flavour, schemas, sample_above=self._job["sample_above"], in_snapshot=True)
+            found = self._take_fingerprint(reader, steady=shared.later is None)
             if shared.later:
                 later = fingerprint.compute(shared.later, flavour, schemas, like=found, in_snapshot=True)
                 moment.mark_unsteady(found, later)
@@ -190,6 +227,12 @@ class Backup:
             self._accounts = accounts.statements(defined, flavour)
         # who waits to alter what was looked at need not wait for the dump; a COMMIT MariaDB would log, for the savepoint's sake
         reader.execute("ROLLBACK")
+
+    def _take_fingerprint(self, reader: client.Session, *, steady: bool) -> dict[str, Any]:
+        """`steady`: whether it is sure that what is read now is what the dump reads."""
+        found = self._result
+        above = self._job["sample_above"]
+        return fingerprint.compute(reader, found["server"]["flavour"], found["schemas"], sample_above=above, in_snapshot=True)
 
     def _take_inventory(self, reader: client.Session, defined: list[accounts.Definition]) -> None:
         seen = inventory.take(reader, self._result["server"]["flavour"], self._result["schemas"], defined)

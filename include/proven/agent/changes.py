@@ -40,6 +40,19 @@ def look(session: Session, schemas: list[str]) -> Definitions:
     return found
 
 
+def look_at_columns(session: Session, schemas: list[str]) -> Definitions:
+    """Return the columns of all tables and views of `schemas`: they count where rows are dumped apart from definitions."""
+    rows = session.query(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, COALESCE(GENERATION_EXPRESSION, ''), EXTRA"
+        f" FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN ({names.literals(schemas)})"
+        " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
+    )
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for schema, table, *column in rows:
+        found.setdefault(("columns of", names.spell(schema), names.spell(table)), []).append(repr(column))
+    return {key: "\n".join(columns) for key, columns in found.items()}
+
+
 def require_none(before: Definitions, after: Definitions) -> None:
     """Raise AgentError (source) if what a dump may have torn apart has changed between two looks.
 

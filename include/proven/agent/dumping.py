@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Sequence
 from typing import Any
 
 from . import explain, processes
@@ -52,13 +53,16 @@ def waits_at_gate(tools: Tools, log: CommandLog) -> bool:
     return b"--init-command=" in said
 
 
-def arguments(tools: Tools, schemas: list[str]) -> list[str]:
-    """Return the argv that dumps the schemas. Raise AgentError (source) for a name that the tool would take for an option."""
+def arguments(tools: Tools, schemas: list[str], options: Sequence[str] = ()) -> list[str]:
+    """Return the argv that dumps the schemas, `options` overriding the tool's own.
+
+    Raise AgentError (source) for a name that the tool would take for an option.
+    """
     for schema in schemas:
         if schema.startswith("-"):
             hint = "Rename it, or leave it out with `schemas` in the fleet file."
             raise AgentError("source", f"schema {schema!r} can't be dumped: its name begins like an option", hint=hint)
-    return [*tools["dump"], "--databases", *schemas]
+    return [*tools["dump"], *options, "--databases", *schemas]
 
 
 def explain_death(process: Process, status: int, endpoint: Endpoint) -> AgentError:

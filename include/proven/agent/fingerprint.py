@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import explain, names, sampling, server
@@ -57,6 +57,8 @@ HINT_UNREADABLE = "Check the table (CHECK TABLE), max_allowed_packet of the serv
 
 OnTable = Callable[[str, int, int], None]
 """Called after each table with its name, how many tables are done, and how many there are."""
+OnEntry = Callable[[Table, dict[str, Any]], None]
+"""Called with each table and its entry, in the session and while the table can't be altered by others."""
 
 
 def compute(
@@ -68,6 +70,8 @@ def compute(
     sample_above: int = 0,
     like: dict[str, Any] | None = None,
     in_snapshot: bool = False,
+    order: Sequence[str] = (),
+    on_entry: OnEntry | None = None,
 ) -> dict[str, Any]:
     """Given a session inside a snapshot, return the fingerprint of every base table of `schemas`.
 
@@ -80,6 +84,7 @@ def compute(
     says why, and every row is read. Given the source's fingerprint as `like`, each table is read as it was there.
 
     With `in_snapshot` each table may be altered by others as soon as it is read, though the session's transaction goes on.
+    Those that `order` names are read first, in that order.
 
     Raise AgentError (source) if a row can't be hashed or a table can't be read.
     """
@@ -89,12 +94,16 @@ def compute(
         session.execute("SET SESSION information_schema_stats_expiry = 0")
     found = [table for schema in schemas for table in list_tables(session, schema)]
     known, tables = (like or {}).get("tables", {}), {}
+    places = {name: place for place, name in enumerate(order)}
+    found.sort(key=lambda table: places.get(names.display(table.schema, table.name), len(places)))
     if in_snapshot:
         session.execute(BEFORE_TABLES)
     for done, table in enumerate(found, start=1):
         name, begun = names.display(table.schema, table.name), time.monotonic()
         samples = sampling.choose(session, table, sample_above, known.get(name))
         tables[name] = {**digest_table(session, table, samples), "seconds": round(time.monotonic() - begun, 3)}
+        if on_entry:
+            on_entry(table, tables[name])
         if in_snapshot:
             session.execute(LET_GO)
         if on_table:

@@ -14,6 +14,7 @@ import secrets
 import subprocess
 import termios
 import time
+from collections.abc import Sequence
 
 from . import client, processes
 from .client import Session
@@ -104,3 +105,21 @@ class HeldTool:
             pass  # it has ended: its status says why
         finally:
             os.close(self._writing)
+
+
+class HeldTools:
+    """Several that go to work at once, as if they were one."""
+
+    def __init__(self, tools: Sequence[HeldTool]) -> None:
+        self._tools = tools
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Wait until each is where it waits, has ended, or `seconds` are over for all."""
+        until = time.monotonic() + seconds
+        for tool in self._tools:
+            tool.wait_until_ready(max(0.0, until - time.monotonic()))
+
+    def go(self) -> None:
+        """Let all do their work."""
+        for tool in self._tools:
+            tool.go()

@@ -73,6 +73,12 @@ def normalise_table(definition: str) -> str:
     return CHARACTER_SET.sub("", AUTO_INCREMENT.sub("", definition))
 
 
+def define_table(session: Session, schema: str, name: str) -> str:
+    """Return the normalised definition of a table."""
+    shown = _show(session, f"TABLE {names.quote(schema)}.{names.quote(name)}")
+    return normalise_table(_text(shown[1:2], schema, name))
+
+
 def normalise_grant(grant: str) -> str:
     """Return a GRANT with its columns sorted (servers list them in any order) and without the password that MariaDB repeats."""
     shown = SECRET.sub(lambda match: f"{match[1]} <hidden>", grant)
@@ -116,9 +122,7 @@ def _take_tables(session: Session, schema: str, only: list[str] | None = None) -
             # the value it has reached moves on while the dump is taken, outside of every snapshot: only the definition is taken
             found["sequences"][names.display(schema, name)] = _text(_show(session, f"SEQUENCE {path}")[1:2], schema, name)
         else:
-            found["tables"][names.display(schema, name)] = normalise_table(
-                _text(_show(session, f"TABLE {path}")[1:2], schema, name)
-            )
+            found["tables"][names.display(schema, name)] = define_table(session, schema, name)
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import loose_tables, position, snapshot
 from .client import Session
-from .held_tool import HeldTool
+from .held_tool import HeldTool, HeldTools
 from .jobs import BackupJob
 from .privileges import NotAllowedError
 
@@ -55,7 +55,7 @@ class Moment:
         self._described = dict(snapshot.NOT_LOCKED)
         self._open = threading.Event()
 
-    def open(self, dump: HeldTool, marker: snapshot.MarkerWatch) -> None:
+    def open(self, dump: HeldTool | HeldTools, marker: snapshot.Shared) -> None:
         """Let the dump tool and our own session open their snapshots. Raise AgentError (source); nothing is locked then."""
         try:
             dump.wait_until_ready(self._seconds)
@@ -113,7 +113,7 @@ class Moment:
                 raise
             self._tables = None
 
-    def _open_locked(self, dump: HeldTool, marker: snapshot.MarkerWatch) -> None:
+    def _open_locked(self, dump: HeldTool | HeldTools, marker: snapshot.Shared) -> None:
         dump.go()
         self.at = snapshot.open_snapshot(self._reader)
         self._open_beside()
@@ -123,7 +123,7 @@ class Moment:
         if self._spare:
             self._spare.close()
 
-    def _open_unlocked(self, dump: HeldTool, marker: snapshot.MarkerWatch) -> None:
+    def _open_unlocked(self, dump: HeldTool | HeldTools, marker: snapshot.Shared) -> None:
         assert self._spare is not None  # noqa: S101 - it was connected for this
         self._lock_tables(self._seconds)
         before = self._positions.read(self._reader)

@@ -10,6 +10,7 @@ from . import processes, sealing
 from .context import Context
 from .destinations import Destinations
 from .jobs import SendingJob
+from .parts import MEMORY
 from .pipeline import Pipeline, Tap, explain_death, widen, write_all
 from .progress import Meter
 from .upload import PartUploader
@@ -21,9 +22,18 @@ class Outgoing:
     """Compresses, encrypts and uploads what a pump writes into it, and counts both what goes in and what goes out."""
 
     def __init__(
-        self, name: str, role: str, job: SendingJob, keys: list[str], destinations: Destinations, context: Context
+        self,
+        name: str,
+        role: str,
+        job: SendingJob,
+        keys: list[str],
+        destinations: Destinations,
+        context: Context,
+        *,
+        memory: int = MEMORY,
     ) -> None:
-        """Start zstd and gpg, which then wait for data."""
+        """Start zstd and gpg, which then wait for data. `memory`: as `PartUploader` has it."""
+        self._memory = memory
         self._name = name
         self._role = role
         self._part_bytes = job["part_bytes"]
@@ -43,14 +53,37 @@ class Outgoing:
         """Add everything from `produce`, which writes the plain stream with the function that it is given, to the store."""
 
         def fill() -> None:
-            produce(lambda data: self._write(data, plain))
-            self._zstd.stdin.close()
+            def write(data: memoryview) -> None:
+                self.write(data)
+                plain.add(len(data))
+
+            produce(write)
+            self.close()
 
         pipeline.pump(f"plain stream of {self._name}", fill)
+        self.attach_sending(pipeline, sent)
+
+    def attach_sending(self, pipeline: Pipeline, sent: Meter) -> None:
+        """Add everything from what is written by `write`, until `close`, to the store."""
         pipeline.add(self._zstd, explain_death)
         pipeline.add(self._gpg, sealing.explain_encrypt)
-        self._uploader = PartUploader(self._name, self._context.urls, sent, self._destinations, part_bytes=self._part_bytes)
+        self._uploader = PartUploader(
+            self._name, self._context.urls, sent, self._destinations, part_bytes=self._part_bytes, memory=self._memory
+        )
         self._uploader.attach(pipeline, self._gpg.stdout)
+
+    def write(self, data: memoryview) -> None:
+        """Take in the next piece of the plain stream."""
+        self._tap.see(data)
+        write_all(self._zstd.stdin.write, data)
+
+    def close(self) -> None:
+        """End the plain stream."""
+        self._zstd.stdin.close()
+
+    def wait(self) -> None:
+        """Wait until every store has all of it, or was left behind."""
+        self._uploader.wait()
 
     def ends_with(self, marker: str) -> bool:
         """Say whether the last line of the plain stream begins with `marker`."""
@@ -66,8 +99,3 @@ class Outgoing:
             "end_marker": end_marker,
             **self._uploader.summary(),
         }
-
-    def _write(self, data: memoryview, plain: Meter) -> None:
-        self._tap.see(data)
-        write_all(self._zstd.stdin.write, data)
-        plain.add(len(data))

@@ -25,7 +25,8 @@ class Buffers:
     """Buffers of any size in bounded memory: whoever takes one waits until there is room."""
 
     def __init__(self, most: int, memory: int = MEMORY) -> None:
-        """Given how many there may be at once (two or more) and how many bytes in all, make none yet."""
+        """Given how many there may be at once and how many bytes in all, make none yet. With one there is none that fills while
+        another goes out."""
         self._most = most
         self._memory = memory
         self._changed = threading.Condition()
@@ -51,4 +52,4 @@ class Buffers:
             self._changed.notify_all()
 
     def _has_room(self, size: int) -> bool:
-        return len(self._out) < 2 or (len(self._out) < self._most and sum(self._out) + size <= self._memory)
+        return len(self._out) < min(2, self._most) or (len(self._out) < self._most and sum(self._out) + size <= self._memory)

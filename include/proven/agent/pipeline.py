@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import IO
+from typing import IO, TypeVar, cast
 
 from .errors import AgentError
 from .processes import Process
@@ -27,6 +27,7 @@ BROKEN_PIPE = ("roken pipe", "errno 32", "Errcode: 32")
 END_BYTES = 4096
 
 Explain = Callable[[Process, int], AgentError]
+T = TypeVar("T")
 
 
 class _Link:
@@ -39,6 +40,31 @@ class _Link:
         self.error: BaseException | None = None
 
 
+class _Call:
+    """Something that a pump wants done by the thread that runs the pipeline."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function = function
+        self._done = threading.Event()
+        self._value: object = None
+        self._error: BaseException | None = None
+
+    def make(self) -> None:
+        """Do it, in that thread. What it raises is the pump's."""
+        try:
+            self._value = self._function()
+        except BaseException as error:  # it is raised again, in the pump
+            self._error = error
+        self._done.set()
+
+    def wait(self) -> object:
+        """Wait until it is done and return what came of it, in the pump."""
+        self._done.wait()
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
 class _LostReaderError(Exception):
     """A process says that its reader has gone; if nobody else failed, `error` says it as well as can be."""
 
@@ -48,11 +74,15 @@ class _LostReaderError(Exception):
 
 
 class Pipeline:
-    """Processes and pumps, added in the order in which data flows, then run together."""
+    """Processes and pumps, added in the order in which data flows, then run together.
+
+    While it runs, more may be added by what a pump lets it `call`: these begin at once.
+    """
 
     def __init__(self) -> None:
         self._links: list[_Link] = []
-        self._ended: queue.SimpleQueue[_Link] = queue.SimpleQueue()
+        self._running = False
+        self._events: queue.SimpleQueue[_Link | _Call] = queue.SimpleQueue()
         self._processes: list[Process] = []
         self._cuts: list[Callable[[], None]] = []
 
@@ -69,12 +99,21 @@ class Pipeline:
             raise error
 
         self._processes.append(process)
-        self._links.append(_Link(process.name, watch))
+        self._link(process.name, watch)
         return process
 
     def pump(self, name: str, function: Callable[[], object]) -> None:
         """Run `function` in a thread. What it raises ends the pipeline."""
-        self._links.append(_Link(name, function))
+        self._link(name, function)
+
+    def call(self, function: Callable[[], T]) -> T:
+        """From a pump: have `function` called by the thread that runs the pipeline, which alone may start tools.
+
+        Return what it returns, raise what it raises. If the pipeline fails before, the pump is left where it waits.
+        """
+        wish = _Call(function)
+        self._events.put(wish)
+        return cast(T, wish.wait())
 
     def on_failure(self, function: Callable[[], None]) -> None:
         """Call `function` when the pipeline fails, to wake a pump that waits for something else than data."""
@@ -82,35 +121,51 @@ class Pipeline:
 
     def run(self) -> None:
         """Run until everything has ended. Raise the first cause if anything failed; nothing runs any more then."""
+        self._running = True
         for link in self._links:
-            threading.Thread(target=self._watch, args=[link], name=link.name, daemon=True).start()
+            self._start(link)
         try:
             self._wait_for_all()
         except BaseException:
             self._kill()
             raise
 
+    def _link(self, name: str, run: Callable[[], object]) -> None:
+        link = _Link(name, run)
+        self._links.append(link)
+        if self._running:
+            self._start(link)
+
+    def _start(self, link: _Link) -> None:
+        threading.Thread(target=self._watch, args=[link], name=link.name, daemon=True).start()
+
     def _watch(self, link: _Link) -> None:
         try:
             link.run()
         except BaseException as error:  # it is raised again, in the main thread
             link.error = error
-        self._ended.put(link)
+        self._events.put(link)
 
     def _wait_for_all(self) -> None:
-        while not all(link.ended for link in self._links):
-            link = self._ended.get()
-            link.ended = True
-            if link.error is not None:
+        while self._links:
+            event = self._events.get()
+            if isinstance(event, _Call):
+                event.make()
+            elif event.error is not None:
+                event.ended = True
                 self._settle()
                 raise self._find_cause()
+            else:
+                self._links.remove(event)
 
     def _settle(self) -> None:
         """Take in what else ends within a moment of the first failure."""
         until = time.monotonic() + SETTLE
         with contextlib.suppress(queue.Empty):
             while (left := until - time.monotonic()) > 0 and not all(link.ended for link in self._links):
-                self._ended.get(timeout=left).ended = True
+                event = self._events.get(timeout=left)
+                if isinstance(event, _Link):
+                    event.ended = True
 
     def _find_cause(self) -> BaseException:
         """Return the failure that lies farthest upstream and did not just lose its reader."""
@@ -132,27 +187,38 @@ class Pipeline:
             process.wait()
 
 
-class Tap:
-    """Counts and hashes what flows by, and remembers its end."""
+class Tail:
+    """Remembers the end of what flows by."""
 
     def __init__(self) -> None:
-        self.bytes = 0
-        self._hash = hashlib.sha256()
         self._end = b""
 
     def see(self, data: memoryview) -> None:
         """Take in the next piece."""
-        self.bytes += len(data)
-        self._hash.update(data)
         self._end = (self._end + bytes(data[-END_BYTES:]))[-END_BYTES:]
-
-    def sha256(self) -> str:
-        """Return the digest of all that flowed by, as hex."""
-        return self._hash.hexdigest()
 
     def ends_with(self, marker: str) -> bool:
         """Say whether the last line begins with `marker`."""
         return self._end.rstrip().rpartition(b"\n")[2].startswith(marker.encode())
+
+
+class Tap(Tail):
+    """Counts and hashes what flows by, and remembers its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+        self._hash = hashlib.sha256()
+
+    def see(self, data: memoryview) -> None:
+        """Take in the next piece."""
+        super().see(data)
+        self.bytes += len(data)
+        self._hash.update(data)
+
+    def sha256(self) -> str:
+        """Return the digest of all that flowed by, as hex."""
+        return self._hash.hexdigest()
 
 
 def copy(source: IO[bytes], write: Callable[[memoryview], object]) -> None:

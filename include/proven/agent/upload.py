@@ -15,7 +15,7 @@ from . import web
 from .destinations import Destinations
 from .errors import AgentError
 from .halt import Halt
-from .parts import MOST, Buffers, size_of_part
+from .parts import MEMORY, MOST, Buffers, size_of_part
 from .pipeline import Pipeline, read_into
 from .progress import Meter
 from .protocol import JobStore
@@ -62,15 +62,20 @@ class Lane:
 class PartUploader:
     """One artifact on its way to the stores. Its pumps run in the artifact's pipeline; afterwards `summary` says what went."""
 
-    def __init__(self, artifact: str, urls: Urls, meter: Meter, destinations: Destinations, *, part_bytes: int) -> None:
+    def __init__(
+        self, artifact: str, urls: Urls, meter: Meter, destinations: Destinations, *, part_bytes: int, memory: int = MEMORY
+    ) -> None:
+        """`memory`: bytes that its parts may take up at once, unless one part alone needs more."""
         self._artifact = artifact
         self._urls = urls
         self._meter = meter
         self._destinations = destinations
         self._part_bytes = part_bytes
         self._lanes = [Lane(store) for store in destinations.remaining()]
-        self._buffers = Buffers(max(lane.senders for lane in self._lanes) + 1)
+        most = max(lane.senders for lane in self._lanes) + 1
+        self._buffers = Buffers(min(most, max(1, memory // part_bytes)), memory)
         self._whole = hashlib.sha256()
+        self._to_end = threading.Semaphore(0)
         self._parts: list[dict[str, Any]] = []
 
     def attach(self, pipeline: Pipeline, source: IO[bytes]) -> None:
@@ -80,6 +85,12 @@ class PartUploader:
             pipeline.on_failure(lane.halt.stop)
             for _ in range(lane.senders):
                 pipeline.pump(f"upload of {self._artifact} to {lane.store}", functools.partial(self._send_all, lane))
+
+    def wait(self) -> None:
+        """Wait until all of it is in every store that was not left behind."""
+        for lane in self._lanes:
+            for _ in range(lane.senders):
+                self._to_end.acquire()
 
     def summary(self) -> dict[str, Any]:
         """Return bytes, sha256 and parts of the whole, as `manifest.Artifact` takes them."""
@@ -125,6 +136,7 @@ class PartUploader:
                     lane.halt.stop()
             if piece.leave():
                 self._finish(piece)
+        self._to_end.release()
 
     def _send(self, lane: Lane, piece: Piece) -> None:
         part = piece.describe()
