@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import (
-    backup,
     binlog,
+    by_table,
     copy,
     datadir,
     fetch,
@@ -33,7 +33,7 @@ from .context import Context
 from .errors import AgentError
 
 JOBS: dict[str, Callable[[Any, Context], dict[str, Any]]] = {
-    "backup": backup.run,
+    "backup": by_table.run,
     "binlog": binlog.run,
     "physical": physical.run,
     "snapshot": volume_backup.run,
