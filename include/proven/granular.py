@@ -165,6 +165,8 @@ def _with_sequences(manifest: Manifest, path: tuple[str, str]) -> list[tuple[str
 def _require_no_name(manifest: Manifest, wanted: Sequence[jobs.Wanted]) -> None:
     """Raise ConfigError for a table that is to get into another schema, and names its own. Of programs the agent knows."""
     for one in wanted:
+        if one["into"] != one["schema"] and "\n" in one["schema"]:
+            raise ConfigError(f"{one['schema']!r} has a line break in it: it can't be restored under another name")
         for name, definition in manifest.inventory["tables"].items():
             schema, table = _split(name)
             if one["into"] == schema or schema != one["schema"] or (one["tables"] and table not in one["tables"]):

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 
 from . import names
+from .deferring_statements import ENDS, ENDS_ESCAPED, SQL_MODE
 from .errors import AgentError
 from .jobs import Wanted
 
@@ -31,11 +32,10 @@ KINDS = {
 HEADING = re.compile(rb"-- (" + b"|".join(KINDS) + rb") ([`'])")
 NAMED = re.compile(rb"-- (" + b"|".join(KINDS) + rb") " + NAME + rb"([^`])")
 FOOTER = b"/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE"
-USE = re.compile(rb"USE " + NAME)
-OF_SCHEMA = re.compile(rb"((?:USE|CREATE DATABASE|ALTER DATABASE) (?:/\*.*?\*/ )?)" + NAME)
-"""Statements about a schema, each on a line of its own."""
+USE = re.compile(rb"USE " + NAME + rb";")
+OF_SCHEMA = re.compile(rb"((?:USE|CREATE DATABASE|ALTER DATABASE) (?:/\*.*?\*/ )?)" + NAME + rb"(?!`)")
+"""Statements about a schema, each on a line of its own if the name has no line break."""
 REMOVES = re.compile(rb"DROP (?:TABLE|SEQUENCE) IF EXISTS ")
-SQL_MODE = re.compile(rb"/\*!50003 SET sql_mode += (?:'([A-Z0-9_,]*)'|@)")
 DELIMITER = b"DELIMITER "
 ROWS_BEGIN = re.compile(rb"(?:INSERT|REPLACE) ")
 ROWS = re.compile(rb"(?:INSERT|REPLACE) +(?:IGNORE +)?INTO +" + NAME + rb"(?: \((?:" + NAME + rb"|[^`)])*\))? VALUES")
@@ -45,9 +45,15 @@ MOST_COLUMNS = 4 << 20
 LONGEST_LINE = 32 << 20
 MARK = re.compile(rb"['\"`]|/\*(?!M?!)|--(?=\s|$)|#")
 """What begins a string, a name or a comment. `/*!` does not: the server reads what is in it."""
-END = {b"'": rb"[^']*'", b'"': rb'[^"]*"', b"`": rb"[^`]*`", b"/*": rb"(?:[^*]|\*(?!/))*\*/"}
-ENDS = {mark: re.compile(end) for mark, end in END.items()}
-ENDS_ESCAPED = {**ENDS, **{mark: re.compile(rb"(?:[^\\%b]|\\.)*%b" % (mark, mark), re.DOTALL) for mark in (b"'", b'"')}}
+SPACE = rb"(?:\s|/\*(?!M?!).*?\*/|--\s[^\n]*\n|#[^\n]*\n)"
+WORD = rb"(?:`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\"|[\w$\x80-\xff]+)"
+EVENT = rb"(?:INSERT|UPDATE|DELETE)"
+TRIGGER = re.compile(
+    rb"\bTRIGGER%(s)b+(?:IF%(s)b+NOT%(s)b+EXISTS%(s)b+)?%(w)b(?:%(s)b*\.%(s)b*%(w)b)?%(s)b+(?:BEFORE|AFTER)%(s)b+"
+    rb"%(e)b(?:%(s)b+OR%(s)b+%(e)b)*%(s)b+ON%(s)b*(?:%(w)b%(s)b*\.%(s)b*)?(%(w)b)" % {b"s": SPACE, b"w": WORD, b"e": EVENT},
+    re.DOTALL | re.IGNORECASE,
+)
+"""The beginning of a trigger, to the table that it is on. MariaDB gives it as it was typed, with its comments."""
 
 
 class Sections:
@@ -63,8 +69,12 @@ class Sections:
         self._delimiter = b";"
         self._ends = ENDS_ESCAPED
         self._schema = ""
+        self._kind = ""
+        """Of the heading that went by last."""
         self._passes = True
         self._removes = False
+        self._body: list[bytes] | None = None
+        """Lines of a trigger that stands under no heading of a table: a dump of triggers alone has none."""
         self.found: set[tuple[str, str]] = set()
         """Schema and name of each table and sequence that was passed on."""
 
@@ -125,21 +135,36 @@ class Sections:
         if self._is_between:
             self._follow(line)
         if not self._open and line.startswith(DELIMITER):
-            self._delimiter = line[len(DELIMITER) :].strip()
-            self._pass(line)
+            self._delimit(line)
             return
         if mode := SQL_MODE.match(line):
             self._ends = ENDS if b"NO_BACKSLASH_ESCAPES" in (mode[1] or b"") else ENDS_ESCAPED
         about = None if self._open else OF_SCHEMA.match(line)
         code = self._read(line)
-        if not self._removes:
-            self._pass(self._rename(line, code, about))
+        if self._body is not None:
+            self._body.append(line)
+        elif not self._removes:
+            # of a body its strings count, too: they may be statements
+            self._pass(self._rename(line, code if self._delimiter == b";" else line, about))
         self._removes = self._removes and bool(self._open)
+
+    def _delimit(self, line: bytes) -> None:
+        """Begin a body, or end it: a trigger's passes if it is on a table that is wanted."""
+        self._delimiter = line[len(DELIMITER) :].strip()
+        wanted = self._wanted.get(self._schema)
+        if self._body is not None:
+            body, self._body = b"".join(self._body), None
+            if wanted and _table_of(body) in {name.casefold() for name in wanted["tables"]}:
+                self._pass(self._rename(body, body, None))
+        elif self._kind == "schema" and wanted and wanted["tables"]:
+            self._body = []
+        self._pass(line)
 
     def _follow(self, line: bytes) -> None:
         """Know from a line between statements where we are, and whether that is wanted."""
         if heading := HEADING.match(line):
-            kind, named = KINDS[heading[1]], NAMED.match(line)
+            named = NAMED.match(line)
+            self._kind = kind = KINDS[heading[1]]
             # the tools put `-- ` behind a line break, so that all of the heading is a comment
             name = _decode(named[2].replace(b"\n-- ", b"\n")) if named else ""
             if kind == "schema":
@@ -174,20 +199,19 @@ class Sections:
             code += b"`" if self._open == b"`" else b""
         return code
 
-    def _rename(self, line: bytes, code: bytes, about: re.Match[bytes] | None) -> bytes:
-        """Return a line as it has to be in the schema that gets it. Raise AgentError if it names the other one."""
+    def _rename(self, text: bytes, telling: bytes, about: re.Match[bytes] | None) -> bytes:
+        """Return a text as it has to be in the schema that gets it. Raise AgentError if what is `telling` names the other."""
         wanted = self._wanted.get(self._schema)
         if not self._passes or wanted is None or wanted["into"] == wanted["schema"]:
-            return line
+            return text
         if about:
-            return about[1] + _quote(wanted["into"]) + line[about.end() :]
-        # of a body its strings count, too: they may be statements
-        if names_schema(code if self._delimiter == b";" else line, wanted["schema"]):
+            return about[1] + _quote(wanted["into"]) + text[about.end() :]
+        if names_schema(telling, wanted["schema"]):
             hint = "Restore it under its own name, on a server that has none of that name."
-            detail = line.decode("utf-8", "replace").strip()[:200]
+            detail = telling.decode("utf-8", "replace").strip()[:200]
             what = f"an object of {wanted['schema']} names its schema: it can't be restored as {wanted['into']}"
             raise AgentError("config", what, detail=detail, hint=hint)
-        return line
+        return text
 
     def _pass(self, text: bytes) -> None:
         if self._passes and text:
@@ -198,6 +222,17 @@ def names_schema(text: bytes, schema: str) -> bool:
     """Say whether a text names something by its schema, as in `shop`.`orders` or shop.orders."""
     bare = re.escape(schema.encode("utf-8", "surrogateescape"))
     return re.search(rb"(?:%b|(?<![\w$`@])%b)\s*(?:\.|$)" % (re.escape(_quote(schema)), bare), text, re.IGNORECASE) is not None
+
+
+def _table_of(body: bytes) -> str:
+    """Return the name, in lower case, of the table that a trigger is on. Raise AgentError if that can't be told."""
+    found = TRIGGER.search(body)
+    if found is None:
+        hint = "Restore all of its schema with --schema."
+        raise AgentError("load", "a trigger's table can't be told", detail=body.decode("utf-8", "replace")[:200], hint=hint)
+    name, quote = found[1], found[1][:1]
+    bare = name[1:-1].replace(quote * 2, quote) if quote in (b"`", b'"') else name
+    return bare.decode("utf-8", "surrogateescape").casefold()
 
 
 def _decode(name: bytes) -> str:
