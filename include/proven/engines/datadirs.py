@@ -15,12 +15,16 @@ LAYOUT_VALUE = re.compile(r"[A-Za-z0-9_.:;-]+")
 """No slash: nothing outside of the data directory is opened."""
 
 TAR = OpeningTools(
-    extract=["tar", "--extract", "--file=-", "--no-same-owner", "--no-same-permissions", "--directory={folder}"],
+    extract=[
+        *("tar", "--extract", "--file=-", "--ignore-zeros", "--no-same-owner", "--no-same-permissions"),
+        "--directory={folder}",
+    ],
     prepare=[],
     link=[],
     end_marker="",
 )
-"""Files of one moment. Names that lead out of the folder tar changes or refuses by itself; links the agent refuses."""
+"""Files of one moment. Names that lead out of the folder tar changes or refuses by itself; links the agent refuses. It reads
+on to the stream's end: behind that of the archive there is padding, whose writer must not lose his reader."""
 
 
 def choose(openings: dict[str, OpeningTools], artifact: str) -> OpeningTools:
