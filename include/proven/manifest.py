@@ -38,9 +38,9 @@ class Artifact(Record):
     """File name in the folder of its recovery point: `accounts.sql.zst.gpg`, `dump.sql.zst.gpg`, `grants.sql.zst.gpg`."""
     role: Literal["accounts", "dump", "definitions", "rows", "triggers", "grants", "datadir", "binlog"]
     """`accounts` goes before the dump (definers must be there), `grants` on single objects after it. A dump that was taken by
-    table (`fleet.Database.parallel`) is in three kinds: `definitions` of all there is but triggers and events, without a
-    row; `rows` of some tables, each loaded beside the others; `triggers` and events, when all rows are there. `datadir`: a stream of a data directory,
-    which no client loads. `binlog`: a piece of a binary log (`catalog/binlogs.py`)."""
+    table (`fleet.Database.parallel`) is in three kinds: `definitions` of all there is but triggers and events, without a row;
+    `rows` of some tables, each loaded beside the others; `triggers`, and events, when all rows are there. `datadir`: a stream
+    of a data directory, which no client loads. `binlog`: a piece of a binary log (`catalog/binlogs.py`)."""
     tables: list[str] = []
     """Of `rows`: whose they are, as the fingerprint names them."""
     content: str = ""
