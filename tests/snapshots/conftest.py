@@ -61,8 +61,12 @@ def shop(request: pytest.FixtureRequest, btrfs: pathlib.Path) -> Iterator[Databa
     subprocess.run(["btrfs", "subvolume", "create", str(directory)], check=True, stdout=subprocess.DEVNULL)
     if flavour == "mariadb":
         subprocess.run(["btrfs", "subvolume", "create", str(directory / "data")], check=True, stdout=subprocess.DEVNULL)
+    elsewhere = directory / "elsewhere"
+    elsewhere.mkdir(mode=0o777)
+    elsewhere.chmod(0o777)
+    known = ["--symbolic-links=ON"] if flavour == "mariadb" else [f"--innodb-directories={elsewhere}"]
     try:
-        server = start_source(flavour, directory, path, options=OPTIONS)
+        server = start_source(flavour, directory, path, options=[*OPTIONS, *known])
         server.sql(SHOP)
         server.sql(snapshot_grants("proven@'127.0.0.1'", flavour))
         yield server
@@ -113,8 +117,3 @@ def writing(shop: DatabaseServer) -> Writing:
             assert client.wait(60) == 0
 
     return write
-
-
-def left(server: DatabaseServer) -> list[pathlib.Path]:
-    """Return the snapshots that stand beside the data directory."""
-    return sorted(server.process.datadir.parent.glob(".proven-snapshot-*"))

@@ -60,7 +60,7 @@ class VolumeBackup(Backup):
             self._definitions = changes.look(reader, self._result["schemas"])
             shared.open(volume)
         volume_files.require_plain(volume.folder)
-        artifact = self._send_snapshot(volume, reader, shared, asked, witness)
+        artifact = self._send_snapshot(volume.folder, reader, shared, asked, witness)
         volume.remove()
         with self._connect() as later:
             changes.require_none(self._definitions, changes.look(later, self._result["schemas"]))
@@ -92,13 +92,13 @@ class VolumeBackup(Backup):
 
     def _send_snapshot(
         self,
-        volume: Volume,
+        folder: pathlib.Path,
         reader: client.Session,
         shared: VolumeMoment,
         asked: questions.Questions,
         witness: client.Session,
     ) -> dict[str, Any]:
-        tool, pipeline = self._start_tar(volume), Pipeline()
+        tool, pipeline = self._start_tar(folder), Pipeline()
         outgoing = self._outgoing(ARTIFACT, "datadir")
 
         def produce(write: Write) -> None:
@@ -119,10 +119,10 @@ class VolumeBackup(Backup):
             pipeline.run()
         return outgoing.describe("")
 
-    def _start_tar(self, volume: Volume) -> Process:
+    def _start_tar(self, folder: pathlib.Path) -> Process:
         described = self._context.private_directory()
         (described / volume_files.ABOUT).write_text(volume_files.about(self._variables), encoding="utf-8")
-        argv = volume_files.archive(volume.folder, described, volume_files.exclusions(self._variables, self._datadir))
+        argv = volume_files.archive(folder, described, volume_files.exclusions(self._variables, self._datadir))
         tool = processes.start(argv, self._context.commands, path=self._tools["path"], stdout=subprocess.PIPE)
         widen(tool.stdout)
         return tool

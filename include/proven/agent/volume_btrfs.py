@@ -24,6 +24,7 @@ ROOT = 256
 PATIENCE = 60.0
 """Seconds that another agent gets to make its snapshot in the same folder."""
 INTERVAL = 0.05
+ELSEWHERE = ("cross-device", "not a btrfs")
 HINT = (
     "Run the backup as root on the database's host, or as the user to whom the data directory belongs, on a file system that "
     "is mounted with user_subvol_rm_allowed."
@@ -108,7 +109,7 @@ class Btrfs:
             return False
         if status:
             words = tool.last_words()
-            hint = HINT_PLACE if "cross-device" in words else HINT
+            hint = HINT_PLACE if any(text in words for text in ELSEWHERE) else HINT
             what = f"the snapshot {arguments[-1]} {what}: {tool.name} {describe_status(status)}"
             raise AgentError("source", what, detail=words[-500:], hint=hint)
         return True

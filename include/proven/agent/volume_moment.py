@@ -13,7 +13,6 @@ from .client import Session
 from .jobs import SnapshotJob
 from .moment import STAY
 from .privileges import NotAllowedError
-from .volumes import Volume
 
 WRITE_LOG = "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS"
 """With a binary log, a commit itself does not wait for its end in the redo log: after a crash the binary log would tell."""
@@ -46,10 +45,12 @@ class VolumeMoment:
         for session in filter(None, (reader, holder)):
             session.execute(STAY)
 
-    def open(self, volume: Volume) -> None:
-        """Have the snapshots made. Raise AgentError (source); nothing is locked then."""
+    def open(self, volume: snapshot.Shared, require: Callable[[], None] = lambda: None) -> None:
+        """Have the snapshots made. `require` is asked as soon as the lock is granted. Raise AgentError (source); nothing is
+        locked then."""
         try:
             self._take_lock()
+            require()
             self.at = snapshot.open_snapshot(self._reader)
             self._open_beside()
             self.position = self._positions.read(self._lock.session)

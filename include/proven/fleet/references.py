@@ -46,9 +46,11 @@ def _find_checks(_fleet: dict[str, Any], database: dict[str, Any], folder: pathl
 
 def _find_method(_fleet: dict[str, Any], database: dict[str, Any], _folder: pathlib.Path) -> Iterator[Finding]:
     method = database.get("method")
-    if (method == "snapshot") != bool(database.get("snapshot")):
-        hint = "Write `method: snapshot` and `snapshot: {volume: btrfs}`, or neither."
-        yield ("method",), "and `snapshot` go together", hint
+    if method == "snapshot" and not database.get("snapshot"):
+        yield ("method",), "needs `snapshot`", "Add `snapshot: {volume: btrfs}`: it says what the data directory lies on."
+    if method != "snapshot" and "volume" in _mapping(database, "snapshot"):
+        what = "goes with the method `snapshot` only"
+        yield ("snapshot", "volume"), what, "Add `method: snapshot`, or remove `snapshot`."
     if method in ("physical", "snapshot") and database.get("schemas"):
         yield ("method",), "takes all of a server's schemas: none can be chosen", "Remove `schemas`, or leave it `logical`."
     if method != "physical":
