@@ -33,6 +33,8 @@ line` (id INT);
 INSERT INTO `new
 line` VALUES (7);
 CREATE TABLE nothing (id INT);
+CREATE TABLE Nothing (id INT);
+INSERT INTO Nothing VALUES (8);
 CREATE TABLE loose (id INT) ENGINE=MyISAM;
 INSERT INTO loose VALUES (1), (2);
 CREATE TABLE split (id INT PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 3;
@@ -41,6 +43,7 @@ CREATE TABLE parent (id INT PRIMARY KEY);
 CREATE TABLE child (id INT PRIMARY KEY, whose INT, FOREIGN KEY (whose) REFERENCES parent (id));
 INSERT INTO parent VALUES (1);
 INSERT INTO child VALUES (1, 1);
+CREATE VIEW CHILD AS SELECT id FROM parent;
 CREATE VIEW seen AS SELECT v FROM text;
 CREATE VIEW also_seen AS SELECT v FROM seen;
 CREATE TRIGGER tr BEFORE INSERT ON text FOR EACH ROW SET NEW.v = 'from a trigger';
@@ -75,7 +78,9 @@ def bank(source: DatabaseServer) -> Iterator[str]:
     source.drop_schemas()
     schema = source.fresh_schema("bank")
     source.sql("".join(LARGE.format(name=name) for name in ("giver", "taker")), schema)
+    source.sql("SET GLOBAL net_write_timeout = 1200")  # a lane may wait for half of it
     yield schema
+    source.sql("SET GLOBAL net_write_timeout = DEFAULT")
     source.drop_schemas()
 
 

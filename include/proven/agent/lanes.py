@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import re
 import time
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -59,6 +60,12 @@ class Listed:
         return self.bytes >= ALONE
 
     @property
+    def folded(self) -> str:
+        """What its name is to `--ignore-table`: without case and accents, and the schema is not told from the table."""
+        text = unicodedata.normalize("NFKD", f"{self.schema}.{self.name}".casefold())
+        return "".join(letter for letter in text if not unicodedata.combining(letter))
+
+    @property
     def artifact(self) -> str:
         """The name of that artifact, which no other table's can have."""
         digest = hashlib.sha256(f"{self.schema}\0{self.name}".encode("utf-8", "surrogateescape")).hexdigest()
@@ -82,15 +89,21 @@ def list_all(session: Session, flavour: str, schemas: list[str]) -> list[Listed]
 
 
 def spread(listed: list[Listed], most: int) -> list[list[Listed]]:
-    """Return the tables with rows in as many lanes, none of them empty: the largest first, each to the lane that has least."""
-    tables = [one for one in listed if one.with_rows]
-    places = {table: place for place, table in enumerate(tables)}
-    lanes: list[list[Listed]] = [[] for _ in range(min(most, len(tables)))]
+    """Return the tables with rows in as many lanes, none of them empty: the largest first, each to the lane that has least.
+
+    What `--ignore-table` can't tell apart goes to one lane.
+    """
+    places = {one: place for place, one in enumerate(listed)}
+    groups: dict[str, list[Listed]] = {}
+    for one in listed:
+        if one.with_rows:
+            groups.setdefault(one.folded, []).append(one)
+    lanes: list[list[Listed]] = [[] for _ in range(min(most, len(groups)))]
     loads = [0] * len(lanes)
-    for table in sorted(tables, key=lambda one: one.bytes, reverse=True):
+    for tables in sorted(groups.values(), key=_weigh, reverse=True):
         least = loads.index(min(loads))
-        lanes[least].append(table)
-        loads[least] += max(table.bytes, LEAST)
+        lanes[least] += tables
+        loads[least] += _weigh(tables)
     return [sorted(lane, key=places.__getitem__) for lane in lanes]
 
 
@@ -102,19 +115,23 @@ def order_by_turn(lanes: list[list[Listed]]) -> list[str]:
         for table in lane:
             if table.alone:
                 turns.append((before, table.display))
-            before += max(table.bytes, LEAST)
+            before += _weigh([table])
     return [name for _, name in sorted(turns)]
 
 
 def arguments(tools: Tools, listed: list[Listed], lane: list[Listed]) -> list[str]:
     """Return the argv that dumps the rows of a lane's tables and nothing else. Raise AgentError (source) if it is too long."""
-    mine = set(lane)
-    schemas = list(dict.fromkeys(one.schema for one in lane))
-    others = [f"--ignore-table={one.schema}.{one.name}" for one in listed if one.schema in schemas and one not in mine]
+    mine, schemas = {one.folded for one in lane}, list(dict.fromkeys(one.schema for one in lane))
+    ignored = (one for one in listed if one.schema in schemas and one.folded not in mine)
+    others = [f"--ignore-table={one.schema}.{one.name}" for one in ignored]
     if sum(len(other.encode("utf-8", "surrogateescape")) + 1 for other in others) > MOST_ARGUMENTS:
         what = f"{len(listed)} tables are too many to be dumped by several tools"
         raise AgentError("source", what, hint="Set `parallel: 1` for this database.")
     return dumping.arguments(tools, schemas, [*ROWS, *others])
+
+
+def _weigh(tables: list[Listed]) -> int:
+    return sum(max(table.bytes, LEAST) for table in tables)
 
 
 @dataclasses.dataclass
