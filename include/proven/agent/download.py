@@ -39,16 +39,27 @@ class Arriving:
             return self._missing == 0
 
 
+class Share:
+    """What downloads that run beside each other share: the bandwidth, the memory for parts, how many requests are under way."""
+
+    def __init__(self, store: JobStore, beside: int = 1) -> None:
+        """Given how many there are at once. Each that has a buffer has the part that it waits for: none blocks another."""
+        self.requests = -(-store["parallel"] // beside)
+        self.buffers = Buffers(max(store["parallel"], beside) + 1)
+        self.throttle = Throttle(store["bandwidth"])
+
+
 class PartDownloader:
     """One artifact on its way from the store. Not a byte of a part is handed on before its checksum was right."""
 
-    def __init__(self, artifact: StoredArtifact, store: JobStore, urls: Urls, meter: Meter) -> None:
+    def __init__(self, artifact: StoredArtifact, store: JobStore, urls: Urls, meter: Meter, share: Share | None = None) -> None:
+        share = share or Share(store)
         self._artifact = artifact
         self._meter = meter
-        self._parallel = store["parallel"]
-        self._reader = PartReader(artifact, store["name"], urls, Throttle(store["bandwidth"]))
+        self._parallel = share.requests
+        self._reader = PartReader(artifact, store["name"], urls, share.throttle)
         self._parts = [part for part in self._reader.parts if part["bytes"]]  # of an empty one there is nothing to wait for
-        self._buffers = Buffers(self._parallel + 1)
+        self._buffers = share.buffers
         self._turn = threading.Lock()
         self._ranges = self._give_out()
         self._changed = threading.Condition()

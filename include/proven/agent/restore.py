@@ -5,29 +5,26 @@ from __future__ import annotations
 import os
 import pathlib
 import secrets
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
-from . import client, loading, processes
+from . import client, processes
 from .context import Context, peak_rss_bytes
 from .errors import AgentError
 from .jobs import RestoreArtifact, RestoreJob
+from .load import Load, prefix_of
 from .opening import Opener
-from .pipeline import Pipeline, widen
-from .protocol import Endpoint
 
 
 def run(job: RestoreJob, context: Context) -> dict[str, Any]:
     """Restore every artifact in order and return the result as `jobs.RestoreJob` describes it. Raise AgentError."""
-    restore = Restore(job, context)
     for program in ("gpg", "zstd", *([job["tools"]["client"][0]] if job["target"] else [])):
         processes.find_program(program, job["tools"]["path"])
     if job["target"] is None:
-        plain_bytes = restore.write_file()
+        plain_bytes = Restore(job, context).write_file()
     else:
         client.Session(job["tools"], job["target"], context.commands).close()
-        plain_bytes = sum(restore.load(artifact, job["target"]) for artifact in job["artifacts"])
+        plain_bytes = Load(job, job["target"], context).run()
     return {
         "plain_bytes": plain_bytes,
         "stages": context.progress.stages(),
@@ -37,23 +34,12 @@ def run(job: RestoreJob, context: Context) -> dict[str, Any]:
 
 
 class Restore:
-    """One restore that runs."""
+    """One restore to a file that runs."""
 
     def __init__(self, job: RestoreJob, context: Context) -> None:
         self._job = job
         self._context = context
         self._opener = Opener(job["tools"], job["store"], context)
-
-    def load(self, artifact: RestoreArtifact, target: Endpoint) -> int:
-        """Feed one artifact to the client and return its plain size in bytes."""
-        tools, log = self._job["tools"], self._context.commands
-        loader = client.start_with_defaults(tools["client"], tools, target, log, stdin=subprocess.PIPE)
-        widen(loader.stdin)
-
-        def watch(pipeline: Pipeline) -> None:
-            pipeline.add(loader, lambda process, status: loading.explain_load(process, status, artifact["name"], target))
-
-        return self._open(artifact, loader.stdin.write, loader.stdin.close, watch)
 
     def write_file(self) -> int:
         """Write all artifacts to `output`, which stands only when everything held, and return its size in bytes."""
@@ -72,18 +58,11 @@ class Restore:
             raise AgentError("sandbox", f"{output}: can't be written", detail=str(error), hint=hint) from None
         return size
 
-    def _open(
-        self,
-        artifact: RestoreArtifact,
-        write: Callable[[memoryview], object],
-        close: Callable[[], object] = lambda: None,
-        watch: Callable[[Pipeline], None] = lambda pipeline: None,
-    ) -> int:
-        """Open one artifact into `write`, as stages of its own; `watch` adds whatever reads it."""
-        prefix = "" if artifact["role"] == "dump" else f"{artifact['role']} "
-        stage = self._context.progress.stage
+    def _open(self, artifact: RestoreArtifact, write: Callable[[memoryview], object]) -> int:
+        """Open one artifact into `write`, as stages of its own."""
+        prefix, stage = prefix_of(artifact), self._context.progress.stage
         with (
             stage(f"{prefix}download", artifact["bytes"]) as fetched,
             stage(f"{prefix}load", artifact["plain_bytes"]) as loaded,
         ):
-            return self._opener.open(artifact, fetched, loaded, write, close, watch)
+            return self._opener.open(artifact, fetched, loaded, write)
