@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+from collections.abc import Callable
 
 import pytest
 
 from include.proven import backup
+from include.proven.agent.protocol import Endpoint
 from include.proven.installation import Installation
 from include.proven.manifest import Manifest
 from tests.servers.databases import DatabaseServer
@@ -72,18 +74,30 @@ class Shop:
         """Restore by the command."""
         return self.files.run("restore", "shop", "--to", to, *arguments, "--json")
 
-    def checksum(self, table: str, schema: str = "") -> list[list[str]]:
+    def checksum(self, table: str) -> list[list[str]]:
         """Return what the server itself says of a table's rows."""
-        return [row[1:] for row in self.source.sql(f"CHECKSUM TABLE `{schema or self.schema}`.{table}")]
+        return [row[1:] for row in self.source.sql(f"CHECKSUM TABLE {table}", self.schema)]
+
+    @property
+    def admin(self) -> Endpoint:
+        """The server as the operator reaches it."""
+        return self.opened.server_of("admin", self.source.flavour)
+
+
+TakeShop = Callable[..., Shop]
 
 
 @pytest.fixture
-def shop(source: DatabaseServer, make_fleet: MakeFleet, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """A recovery point of a shop, on both flavours."""
-    schema = source.fresh_schema("shop")
-    source.sql(SHOP + (MARIADB if source.flavour == "mariadb" else ""), schema)
-    files = make_fleet(source, schemas=[schema])
-    files.connections["admin"] = {"conn_type": "mysql", "login": "root", "extra": {"unix_socket": source.admin["socket"]}}
-    files.write()
-    opened = files.open(monkeypatch)
-    return Shop(files, opened, source, schema, backup.take_backup(opened, "shop", backup.new_id()).manifest)
+def take_shop(make_fleet: MakeFleet, monkeypatch: pytest.MonkeyPatch) -> TakeShop:
+    """Give `take_shop(source, parallel=3)`: a shop on that server, dumped by so many tools."""
+
+    def take(source: DatabaseServer, *, parallel: int = 1) -> Shop:
+        schema = source.fresh_schema("shop")
+        source.sql(SHOP + (MARIADB if source.flavour == "mariadb" else ""), schema)
+        files = make_fleet(source, schemas=[schema], parallel=parallel)
+        files.connections["admin"] = {"conn_type": "mysql", "login": "root", "extra": {"unix_socket": source.admin["socket"]}}
+        files.write()
+        opened = files.open(monkeypatch)
+        return Shop(files, opened, source, schema, backup.take_backup(opened, "shop", backup.new_id()).manifest)
+
+    return take

@@ -1,4 +1,4 @@
-"""Somebody dropped a table: it comes back alone, and is what the recovery point says. By the command, on both flavours."""
+"""Somebody dropped a table: it comes back alone, and is what the recovery point says. On both flavours, dumped in both ways."""
 
 from __future__ import annotations
 
@@ -9,12 +9,26 @@ import pytest
 
 from include.proven import granular
 from include.proven.errors import ConfigError, IntegrityError
-from tests.granular.conftest import ODD, Shop
+from tests.granular.conftest import ODD, Shop, TakeShop
+from tests.servers.databases import DatabaseServer
+
+BY_TABLE = 3
+QUOTED = f"`{ODD.replace('`', '``')}`"
 
 
-def test_a_dropped_table_comes_back_and_nothing_else_is_touched(shop: Shop) -> None:
+def restore(shop: Shop, tables: list[str], schemas: list[str], into: str = "") -> granular.Restored:
+    wanted = granular.select(shop.manifest, tables, schemas, into)
+    return granular.into_server(shop.opened, shop.manifest, wanted, shop.admin, store="swift")
+
+
+@pytest.mark.parametrize("parallel", [1, BY_TABLE])
+def test_a_dropped_table_comes_back_and_nothing_else_is_touched(
+    source: DatabaseServer, take_shop: TakeShop, parallel: int
+) -> None:
+    shop = take_shop(source, parallel=parallel)
+    assert any(artifact.role == "rows" for artifact in shop.manifest.artifacts) == (parallel > 1)
     before, table = shop.checksum("orders"), f"{shop.schema}.orders"
-    shop.source.sql("DROP TABLE orders; UPDATE customers SET name = 'younger than the backup' WHERE id = 1", shop.schema)
+    source.sql("DROP TABLE orders; UPDATE customers SET name = 'younger than the backup' WHERE id = 1", shop.schema)
     others = shop.checksum("customers")
     done = shop.restore("--table", table)
     assert done.returncode == 0, done.stderr
@@ -23,7 +37,7 @@ def test_a_dropped_table_comes_back_and_nothing_else_is_touched(shop: Shop) -> N
     assert [check["outcome"] for check in told["checks"]] == ["pass", "pass"]
     assert any("foreign keys were not checked" in line for line in told["warnings"])
     assert (shop.checksum("orders"), shop.checksum("customers")) == (before, others)
-    assert [row[0] for row in shop.source.sql("SHOW TRIGGERS LIKE 'orders'", shop.schema)] == ["noted"]
+    assert [row[0] for row in source.sql("SHOW TRIGGERS LIKE 'orders'", shop.schema)] == ["noted"]
     again = shop.restore("--table", table)
     assert (again.returncode, "the target already has" in again.stderr) == (2, True), again.stderr
     records = shop.opened.catalog("shop").restores("shop")
@@ -31,82 +45,77 @@ def test_a_dropped_table_comes_back_and_nothing_else_is_touched(shop: Shop) -> N
     assert all(record.target.endswith(f": {table}") for record in records)
 
 
-def test_a_table_stands_beside_the_living_one(shop: Shop) -> None:
-    shop.source.sql("UPDATE orders SET note = 'younger'", shop.schema)
-    beside = f"{shop.schema}_beside"
-    name = f"{shop.schema}.`{ODD.replace('`', '``')}`"
-    done = shop.restore("--table", f"{shop.schema}.orders", "--table", name, "--as", beside)
-    assert done.returncode == 0, done.stderr
-    assert shop.source.sql(f"SELECT COUNT(*) FROM `{beside}`.orders WHERE note = 'younger'") == [["0"]]
-    assert shop.source.sql(f"SELECT z FROM `{beside}`.`{ODD.replace('`', '``')}`") == [["2"]]
-    assert shop.source.sql(f"SELECT COUNT(*) FROM `{shop.schema}`.orders WHERE note = 'younger'") == [["3"]]
-
-
-def test_a_schema_comes_back_with_all_that_is_in_it(shop: Shop) -> None:
-    before = shop.checksum("orders")
-    refused = shop.restore("--schema", shop.schema)
-    assert (refused.returncode, "the target already has" in refused.stderr) == (2, True), refused.stderr
-    shop.source.sql(f"DROP DATABASE `{shop.schema}`")
-    done = shop.restore("--schema", shop.schema)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["matches"]
+def test_a_table_stands_beside_the_living_one_and_a_schema_comes_back_whole(
+    source: DatabaseServer, take_shop: TakeShop
+) -> None:
+    shop = take_shop(source)
+    before, beside = shop.checksum("orders"), f"{shop.schema}_beside"
+    source.sql("UPDATE orders SET note = 'younger'", shop.schema)
+    assert restore(shop, [f"{shop.schema}.orders", f"{shop.schema}.{QUOTED}"], [], beside).matches
+    assert source.sql("SELECT COUNT(*) FROM orders WHERE note = 'younger'", beside) == [["0"]]
+    assert source.sql("SELECT COUNT(*) FROM orders WHERE note = 'younger'", shop.schema) == [["3"]]
+    assert source.sql(f"SELECT z FROM {QUOTED}", beside) == [["2"]]
+    with pytest.raises(ConfigError, match="the target already has"):
+        restore(shop, [], [shop.schema])
+    source.sql(f"DROP DATABASE `{shop.schema}`")
+    assert restore(shop, [], [shop.schema]).matches
     assert shop.checksum("orders") == before
-    assert shop.source.sql("SELECT SUM(n) FROM spent", shop.schema) == [["3"]]
-    beside = shop.restore("--schema", shop.schema, "--as", f"{shop.schema}_all")
-    if shop.source.flavour == "mysql":
-        assert beside.returncode == 0, beside.stderr
-        assert shop.source.sql(f"SELECT SUM(n) FROM `{shop.schema}_all`.spent") == [["3"]]
+    assert source.sql("SELECT SUM(n) FROM spent", shop.schema) == [["3"]]
+    if source.flavour == "mysql":
+        assert restore(shop, [], [shop.schema], f"{shop.schema}_all").matches
+        assert source.sql("SELECT SUM(n) FROM spent", f"{shop.schema}_all") == [["3"]]
     else:
-        assert (beside.returncode, "names its schema" in beside.stderr) == (2, True), beside.stderr
+        with pytest.raises(ConfigError, match="names its schema"):
+            restore(shop, [], [shop.schema], f"{shop.schema}_all")
 
 
-def test_a_folder_gets_the_table_as_sql(shop: Shop, tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("parallel", [1, BY_TABLE])
+def test_a_folder_gets_the_table_as_sql(
+    mariadb_source: DatabaseServer, take_shop: TakeShop, tmp_path: pathlib.Path, parallel: int
+) -> None:
+    shop = take_shop(mariadb_source, parallel=parallel)
     before = shop.checksum("orders")
-    done = shop.restore("--table", f"{shop.schema}.orders", to=f"folder:{tmp_path / 'out'}")
+    done = shop.files.run("restore", "shop", "--to", f"folder:{tmp_path}/out", "--table", f"{shop.schema}.orders", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert not told["matches"]
     (file,) = (tmp_path / "out").iterdir()
-    assert told["restored_to"] == [str(file)]
+    assert (told["matches"], told["restored_to"]) == (False, [str(file)])
     assert "CREATE TABLE `customers`" not in file.read_text()
-    shop.source.sql("DROP TABLE orders", shop.schema)
-    shop.source.sql(file.read_text())
+    mariadb_source.sql("DROP TABLE orders", shop.schema)
+    mariadb_source.sql(file.read_text())
     assert shop.checksum("orders") == before
 
 
-def test_a_table_brings_the_sequence_that_it_counts_by(shop: Shop) -> None:
-    if shop.source.flavour != "mariadb":
-        pytest.skip("only MariaDB has sequences")
-    shop.source.sql("DROP TABLE numbered; DROP SEQUENCE numbers; DROP TABLE past", shop.schema)
-    done = shop.restore("--table", f"{shop.schema}.numbered", "--table", f"{shop.schema}.past")
-    assert done.returncode == 0, done.stderr
-    shop.source.sql("INSERT INTO numbered (note) VALUES ('c')", shop.schema)
-    assert shop.source.sql("SELECT COUNT(DISTINCT id) FROM numbered", shop.schema) == [["3"]]
-    assert shop.source.sql("SELECT COUNT(*) FROM past FOR SYSTEM_TIME ALL", shop.schema) == [["2"]]
+def test_a_table_brings_its_sequence_and_its_past(mariadb_source: DatabaseServer, take_shop: TakeShop) -> None:
+    shop = take_shop(mariadb_source)
+    mariadb_source.sql("DROP TABLE numbered; DROP SEQUENCE numbers; DROP TABLE past", shop.schema)
+    assert restore(shop, [f"{shop.schema}.numbered", f"{shop.schema}.past"], []).matches
+    mariadb_source.sql("INSERT INTO numbered (note) VALUES ('c')", shop.schema)
+    assert mariadb_source.sql("SELECT COUNT(DISTINCT id) FROM numbered", shop.schema) == [["3"]]
+    assert mariadb_source.sql("SELECT COUNT(*) FROM past FOR SYSTEM_TIME ALL", shop.schema) == [["2"]]
 
 
-def test_what_came_of_it_is_compared_and_a_difference_is_an_error(shop: Shop) -> None:
-    shop.source.sql("DROP TABLE orders", shop.schema)
-    name = f"{shop.schema}.orders"
-    tables = shop.manifest.fingerprint["tables"]
-    wrong = {**tables, name: {**tables[name], "digest": "0" * 24}}
-    manifest = shop.manifest.model_copy(update={"fingerprint": {**shop.manifest.fingerprint, "tables": wrong}})
-    wanted, target = granular.select(manifest, [name], []), shop.opened.server_of("admin", shop.source.flavour)
-    with pytest.raises(IntegrityError, match=r"not what .* says") as raised:
-        granular.into_server(shop.opened, manifest, wanted, target, store="swift")
-    assert "values differ" in raised.value.detail
-    assert any("drop it there" in note for note in raised.value.__notes__)
-
-
-def test_what_can_not_be_restored_alone_is_refused(shop: Shop) -> None:
+def test_what_is_wrong_is_said(mariadb_source: DatabaseServer, take_shop: TakeShop) -> None:
+    shop = take_shop(mariadb_source)
+    orders, numbered = f"{shop.schema}.orders", f"{shop.schema}.numbered"
     for tables, schemas, into, words in (
         (["order"], [], "", "holds no table order"),
         ([f"{shop.schema}.order"], [], "", "holds no table"),
         ([f"{shop.schema}.spent"], [], "", "is a view"),
         ([], ["shoop"], "", "holds no schema shoop"),
-        ([f"{shop.schema}.orders", "proven_canary.canary"], [], "b", "can't all be restored as b"),
+        ([orders], ["proven_canary"], "b", "can't all be restored as b"),
+        ([numbered], [], "b", "names its schema"),
         ([], [], "b", "nothing is named"),
     ):
-        with pytest.raises(ConfigError, match=words) as raised:
+        with pytest.raises(ConfigError, match=words) as refused:
             granular.select(shop.manifest, tables, schemas, into)
-        assert raised.value.hint
+        assert refused.value.hint
+
+    mariadb_source.sql("DROP TABLE orders", shop.schema)
+    tables = shop.manifest.fingerprint["tables"]
+    wrong = {**tables, orders: {**tables[orders], "digest": "0" * 24}}
+    manifest = shop.manifest.model_copy(update={"fingerprint": {**shop.manifest.fingerprint, "tables": wrong}})
+    with pytest.raises(IntegrityError, match=r"not what .* says") as raised:
+        granular.into_server(shop.opened, manifest, granular.select(manifest, [orders], []), shop.admin, store="swift")
+    assert "values differ" in raised.value.detail
+    assert any("drop it there" in note for note in raised.value.__notes__)
