@@ -16,7 +16,7 @@ import include.proven
 from include.proven import agent_client, audit, chains, errors, ids, progress, reuse
 from include.proven.agent import jobs, protocol
 from include.proven.catalog import Catalog
-from include.proven.errors import ProvenError
+from include.proven.errors import ConfigError, ProvenError
 from include.proven.hosts.contract import GRACE
 from include.proven.installation import Installation
 from include.proven.manifest import Manifest
@@ -222,6 +222,10 @@ def _job(installation: Installation, database: str, recovery_point: str, stores:
     if config.snapshot is not None:
         about = {"volume": config.snapshot.volume, "folder": str(config.snapshot.folder or "")}
         return cast(jobs.SnapshotJob, {**job, "job": "snapshot", **about})
+    if config.clone_folder is not None:
+        if (kind := ids.kind_of(recovery_point)) != "full":
+            raise ConfigError(f"a clone is always a full one, not {kind}", hint="Leave out --kind.")
+        return cast(jobs.CloneJob, {**job, "job": "clone", "volume": "", "folder": config.clone_folder})
     tools = installation.as_job_tools(installation.physical(config.engine))
     base = chains.find_base(_catalogs(installation, database, stores), database, ids.kind_of(recovery_point))
     on = {

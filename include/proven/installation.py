@@ -102,7 +102,7 @@ class Installation:
         """Return the tools of an engine's method `physical`. Raise ConfigError if it has none."""
         found = engines.engine(engine).physical()
         if found is None:
-            raise ConfigError(f"there is no method physical for {engine} yet", hint="Set `method: logical` for the database.")
+            raise ConfigError(f"{engine} has no tool of the method physical", hint="Name a `clone_folder` for the database.")
         return found
 
     def as_job_tools(self, tools: DumpTools) -> protocol.Tools:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -18,6 +16,7 @@ from include.proven.installation import Installation
 from tests.servers.databases import DatabaseServer, run_source
 from tests.servers.fleets import FleetFiles, MakeFleet
 from tests.servers.missing import give_up
+from tests.servers.writing import keep_writing
 
 SHOP = """
 CREATE DATABASE shop CHARACTER SET utf8mb4;
@@ -79,32 +78,7 @@ def installation(files: FleetFiles, monkeypatch: pytest.MonkeyPatch) -> Installa
 def writing(shop: DatabaseServer) -> Writing:
     """Give a context in which somebody commits as fast as the server takes it."""
 
-    @contextlib.contextmanager
-    def write() -> Iterator[None]:
-        argv = [servers.find_program("mariadb", []), "--no-defaults", "-uroot", f"-S{shop.admin['socket']}", "--batch", "shop"]
-        client = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        assert client.stdin is not None
-        enough = threading.Event()
-
-        def feed() -> None:
-            number = 0
-            while not enough.is_set():
-                number += 1
-                client.stdin.write(WRITE.format(n=number).encode())  # type: ignore[union-attr] # it has a pipe
-                client.stdin.flush()  # type: ignore[union-attr]
-
-        feeder = threading.Thread(target=feed)
-        feeder.start()
-        try:
-            yield
-            assert client.poll() is None, "the writer has died"
-        finally:
-            enough.set()
-            feeder.join()
-            client.stdin.close()
-            assert client.wait(60) == 0
-
-    return write
+    return lambda: keep_writing(shop, "shop", WRITE)
 
 
 def write_pages(shop: DatabaseServer) -> None:

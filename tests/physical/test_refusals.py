@@ -78,7 +78,13 @@ def test_a_data_directory_that_is_elsewhere_is_told(tmp_path: pathlib.Path) -> N
     ("changes", "words"),
     [
         ({"method": "physical", "schemas": ["shop"]}, "none can be chosen"),
-        ({"method": "physical", "engine": "mysql"}, "is not there for mysql yet"),
+        ({"method": "physical", "engine": "mysql"}, "needs a `clone_folder` on MySQL"),
+        ({"method": "physical", "clone_folder": "/var/lib/clones"}, "goes with MySQL only"),
+        ({"clone_folder": "/var/lib/clones"}, "goes with the method `physical` only"),
+        (
+            {"method": "physical", "engine": "mysql", "clone_folder": "/c", "incremental": {"full_every": "7d"}},
+            "goes with MariaDB only",
+        ),
         ({"incremental": {"full_every": "7d"}}, "goes with the method `physical` only"),
     ],
 )

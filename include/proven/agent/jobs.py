@@ -84,6 +84,10 @@ class SnapshotJob(BackupJob):
     """Where the snapshot is made for the time of the backup; empty: beside the data directory."""
 
 
+class CloneJob(SnapshotJob):
+    """{"job": "clone"}: as `snapshot`, but the files are those of a clone that the server makes of itself in `folder`."""
+
+
 class LogPlace(TypedDict):
     """A place in the binary logs of a server."""
 
@@ -173,9 +177,9 @@ class Wanted(TypedDict):
 class GranularJob(RestoreJob):
     """{"job": "granular"}: a restore of which only what is `wanted` is loaded, or written.
 
-    All of each artifact is fetched and verified. The result holds besides, of a `target`, as it is there afterwards: `tables`
-    (as the fingerprint has them, by the source's names), `inventory` and `broken` (of `references.py`), both of the schemas'
-    own names there.
+    All of each artifact is fetched and verified. The result holds besides, of a `target`, as it is there afterwards: `server`,
+    `tables` (as the fingerprint has them, by the source's names), `inventory` and `broken` (of `references.py`), both by the
+    names that are there.
     """
 
     wanted: list[Wanted]

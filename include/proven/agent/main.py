@@ -14,6 +14,7 @@ from typing import Any
 from . import (
     binlog,
     by_table,
+    clone_backup,
     copy,
     datadir,
     fetch,
@@ -36,6 +37,7 @@ JOBS: dict[str, Callable[[Any, Context], dict[str, Any]]] = {
     "backup": by_table.run,
     "binlog": binlog.run,
     "physical": physical.run,
+    "clone": clone_backup.run,
     "snapshot": volume_backup.run,
     "restore": restore.run,
     "granular": granular.run,

@@ -57,7 +57,7 @@ class Engine(Protocol):
         """Return the tools that dump and load."""
 
     def physical(self) -> DumpTools | None:
-        """Return the tools of the method `physical`, None if there is none for this engine.
+        """Return the tools of the method `physical`; None where the server itself copies its files (`agent/clone.py`).
 
         `dump` streams the server's files, and leaves what it knows of them in `{folder}`; `snapshot_marker` is what it says
         when commits are held back, `end_marker` what it says last. The other tools are those of a dump.

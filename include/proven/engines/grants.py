@@ -10,7 +10,7 @@
 | REPLICA MONITOR (MariaDB) | whether the source is a replica, and a stale one; without it, verdicts say so |
 | REPLICATION CLIENT (MySQL) | file and offset of the binary log in the manifest; without it, the GTID alone |
 | REPLICATION SLAVE, and BINLOG MONITOR (MariaDB) | following the binary log; needed with `binlogs` only |
-| PROCESS, and BINLOG MONITOR (MariaDB) | copying the server's files; needed with `method: physical` only |
+| PROCESS, and BINLOG MONITOR (MariaDB), BACKUP_ADMIN (MySQL) | copying its files; needed with `method: physical` only |
 | PROCESS (MySQL) | where tablespaces lie; needed with `method: snapshot` only |
 | ALL on `proven_canary` | the row that is written before each backup (not needed with `canary: false`) |
 """
@@ -26,7 +26,7 @@ REPLICATION = {"mariadb": "REPLICA MONITOR", "mysql": "REPLICATION CLIENT"}
 BINLOG = {"mariadb": ("REPLICATION SLAVE", "BINLOG MONITOR"), "mysql": ("REPLICATION SLAVE", "REPLICATION CLIENT")}
 """Global privileges that a stream of the binary log needs, by flavour."""
 
-PHYSICAL = {"mariadb": ("PROCESS", "BINLOG MONITOR")}
+PHYSICAL = {"mariadb": ("PROCESS", "BINLOG MONITOR"), "mysql": ("PROCESS", "BACKUP_ADMIN")}
 """Global privileges that the method `physical` needs besides, by flavour."""
 
 SNAPSHOT = {"mariadb": (), "mysql": ("PROCESS",)}

@@ -32,7 +32,7 @@ class MySQL:
         )
 
     def physical(self) -> DumpTools | None:
-        """Return None: MySQL's own CLONE is not there yet."""
+        """Return None: the server clones itself."""
         return None
 
     def opening(self, artifact: str) -> OpeningTools:

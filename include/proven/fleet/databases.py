@@ -69,6 +69,9 @@ class Database(Model):
     parallel: int = pydantic.Field(default=1, ge=1, le=16)
     """Of the method `logical`: dump tools at work at once, each with its own tables, and restored as many at a time. From 2 on,
     rows of a table that has not changed since an earlier recovery point are not sent again. 1: one dump as one artifact."""
+    clone_folder: Text | None = None
+    """Of the method `physical` on MySQL: where the server clones itself for the time of a backup. A folder on its host outside
+    of its data directory, which it may enter, with room for a copy of all its data."""
     incremental: Incremental | None = None
     """Of the method `physical`: not every backup is a full one. Unset: each is."""
     schedule: Text | None

@@ -54,12 +54,25 @@ def _find_method(_fleet: dict[str, Any], database: dict[str, Any], _folder: path
     if method in ("physical", "snapshot") and database.get("schemas"):
         yield ("method",), "takes all of a server's schemas: none can be chosen", "Remove `schemas`, or leave it `logical`."
     if method != "physical":
+        if database.get("clone_folder"):
+            yield ("clone_folder",), "goes with the method `physical` only", "Add `method: physical`, or remove it."
         if database.get("incremental"):
             what = "goes with the method `physical` only"
             yield ("incremental", "full_every"), what, "Add `method: physical`, or remove `incremental`."
         return
     if database.get("engine") == "mysql":
-        yield ("method",), "is not there for mysql yet", "Leave it `logical`."
+        yield from _find_clone(database)
+    elif database.get("clone_folder"):
+        yield ("clone_folder",), "goes with MySQL only: MariaDB's own tool needs none", "Remove it."
+
+
+def _find_clone(database: dict[str, Any]) -> Iterator[Finding]:
+    if not database.get("clone_folder"):
+        hint = "Name a folder on the server's host, outside of its data directory, with room for a copy of it."
+        yield ("method",), "needs a `clone_folder` on MySQL, where the server clones itself", hint
+    if database.get("incremental"):
+        what = "goes with MariaDB only: MySQL's clone is always a full one"
+        yield ("incremental", "full_every"), what, "Remove `incremental`."
 
 
 def _find_schedule(_fleet: dict[str, Any], database: dict[str, Any], _folder: pathlib.Path) -> Iterator[Finding]:
