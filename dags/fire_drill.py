@@ -4,6 +4,9 @@ Restores any recovery point of any database, now: before you trust it with a mig
 The form asks for the database, the recovery point, the store that it is restored from, the sandbox, and whether a sandbox that
 did not prove its recovery point is kept for a look inside.
 
+With a point in time, an older recovery point is restored and the binary log replayed: to that second, which is looked at, and
+on to the recovery point, whose rows must all be there then.
+
 The steps are those of `drill__<database>`: `choose` → `build` → `restore` → `check` and `user_check` → `verdict` → `destroy`.
 The verdict is stored, signed, beside the recovery point, and only *proven* makes the run green.
 """
@@ -39,6 +42,14 @@ with DAG(
             pattern=rf"^(latest|random|{identity.RECOVERY_POINT})$",
             title="Recovery point",
             description_md="latest, random, or an id as ./proven list shows it: 20261121T043512Z-full-7f3a9c01.",
+        ),
+        "point_in_time": Param(
+            identity.NO_MOMENT,
+            type="string",
+            pattern=rf"^({identity.NO_MOMENT}|random|\d{{4}}-\d\d-\d\d.*)$",
+            title="Point in time",
+            description_md="no; random: a second on the way to that recovery point, by the binary log; or a second of your own,"
+            " as 2026-11-21 13:37:00 (UTC): from the newest recovery point before it to the oldest one behind.",
         ),
         "store": Param(
             identity.ANY_STORE,

@@ -90,6 +90,8 @@ def build(
     Given `asked_at`, when this drill asked first, it does not wait for room itself: it raises NoRoomYetError.
     """
     with drill_evidence.record_step(installation, drill, "build") as note:
+        if drill.via:
+            note.figures["way"] = {"via": drill.via, "moment": drill.moment.isoformat() if drill.moment else ""}
         manifest = drill_looks.manifest_of(installation, drill)
         order = Order(
             name=drill.instance,

@@ -64,8 +64,12 @@ class DrillPager(Pager):
             kind, said = self.kind, describe_failure(context)
         else:
             kind = f"drill-{verdict.outcome}"
-            said = describe(None, f"{verdict.recovery_point} is {verdict.outcome}: {verdict.reason}") | {"hint": verdict.hint}
+            way = f"the way from {verdict.via} to " if verdict.via else ""
+            said = describe(None, f"{way}{verdict.recovery_point} is {verdict.outcome}: {verdict.reason}") | {
+                "hint": verdict.hint
+            }
         page = compose(context, installation, kind, drill.database, said)
+        page = dataclasses.replace(page, thing=identity.POINT_IN_TIME if identity.moment_of(context) else "")
         return dataclasses.replace(page, severity=_severity(installation, drill)) if kind == self.kind else page
 
 

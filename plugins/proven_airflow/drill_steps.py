@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import logging
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 from airflow.sdk import TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.proven import copies, drill, progress
+from include.proven import copies, drill, drill_replay, progress
+from include.proven.binlogs import lottery
 from include.proven.drill import Drill
 from include.proven.errors import CheckError, ConfigError, ProvenError, StoppedError
 from include.proven.installation import Installation
 from include.proven.pages import delivery
 from include.proven.pages.ledger import StoreLedger
-from include.proven.proof.built_in import BUILT_IN, TOGETHER
+from include.proven.proof.built_in import TOGETHER
 from include.proven.reports import gathering
 from include.proven.room import NoRoomYetError
 from proven_airflow import aftermath, callbacks, identity, reporting, stopping, turns, watching
@@ -67,11 +69,13 @@ def choose(params: Any = None, triggering_asset_events: Any = None) -> dict[str,
     if aftermath.stored_verdict(installation, begun):
         raise ConfigError("this run has had its verdict", hint="Trigger a new run: a drill has one verdict, and keeps it.")
     if begun.recovery_point:
-        return {"recovery_point": begun.recovery_point, "store": begun.store}
+        return _told(begun)
+    if goal := identity.moment_of(context):
+        asked = dataclasses.replace(begun, store=_store_of(params))
+        return _told(lottery.choose(installation, asked, params["recovery_point"], goal))
     events = triggering_asset_events.get(identity.asset(installation.fleet, database), [])
     wish = max((event.extra["recovery_point"] for event in events), default=params.get("recovery_point", "latest"))
-    store = params.get("store", identity.ANY_STORE)
-    found = copies.survey(installation, database, copies.ANY if store == identity.ANY_STORE else store)
+    found = copies.survey(installation, database, _store_of(params))
     for silent, error in found.silent.items():
         log.warning("store %s gives no answer: %s", silent, error.what)
     recovery_point = found.pick(wish)
@@ -92,17 +96,19 @@ def build() -> None:
 
 @task
 def restore() -> None:
-    """Restore the recovery point in the sandbox."""
+    """Restore the recovery point in the sandbox; or an older one, and replay the binary log there."""
     installation, this = _this_drill()
     with stopping.stop_on_sigterm():
         drill.load(installation, this, on_progress=watching.watch("restore"))
+        if this.via:
+            drill_replay.replay(installation, this, on_progress=watching.watch("replay"))
 
 
 @task
 def list_user_checks() -> list[str]:
     """Return the names of the database's own checks (`include/checks/<database>/*.sql`)."""
     installation, this = _this_drill()
-    return [name for name in drill.check_names(installation, this) if name not in BUILT_IN]
+    return drill.own_check_names(installation, this)
 
 
 @task(map_index_template="{{ task.op_kwargs['name'] }}")
@@ -147,7 +153,7 @@ def report() -> None:
     installation, this = _this_drill()
     if aftermath.stored_verdict(installation, this) is None:
         raise AirflowSkipException(f"the drill {this.id} has no verdict")
-    document = gathering.draw(installation, this.database, this.recovery_point, this.id, this.store)
+    document = gathering.draw(installation, this.database, this.recovery_point, this.id, this.store, this.folder)
     get_current_context()["ti"].xcom_push(reporting.KEY, document.model_dump_json())
 
 
@@ -165,6 +171,17 @@ def destroy() -> None:
     drill.destroy(installation, this)
     if found is None:
         raise StoppedError(f"the drill {this.id} ended without a verdict; its sandbox is destroyed")
+
+
+def _store_of(params: Any) -> str:
+    store = params.get("store", identity.ANY_STORE)
+    return copies.ANY if store == identity.ANY_STORE else str(store)
+
+
+def _told(chosen: Drill) -> dict[str, str]:
+    """Return what the other tasks must know of a choice (`identity.chosen_drill`)."""
+    way = {"via": chosen.via, "moment": chosen.moment.isoformat() if chosen.moment else ""}
+    return {"recovery_point": chosen.recovery_point, "store": chosen.store} | (way if chosen.via else {})
 
 
 def _this_drill() -> tuple[Installation, Drill]:

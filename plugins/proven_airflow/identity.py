@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,12 @@ ANY_STORE = "any that holds it"
 """Choice of the fire drill's form, likewise: of those that hold the recovery point, the one that was drilled longest ago."""
 
 
+POINT_IN_TIME = "point-in-time"
+"""What pages of drills by the binary log are told apart by: they are on no copy."""
+NO_MOMENT = "no"
+"""Choice of the fire drill's form: the copy itself is restored."""
+
+
 def backup_dag(database: str) -> str:
     """Return the id of the DAG that backs up a database."""
     return f"backup__{database}"
@@ -40,6 +47,11 @@ def binlogs_dag(database: str) -> str:
 def drill_dag(database: str) -> str:
     """Return the id of the DAG that drills each new recovery point of a database."""
     return f"drill__{database}"
+
+
+def point_in_time_dag(database: str) -> str:
+    """Return the id of the DAG that drills a random second of a database."""
+    return f"point_in_time__{database}"
 
 
 def retention_dag(database: str) -> str:
@@ -82,10 +94,22 @@ def database_of(context: Any) -> str:
     return str(database if named else context["params"]["database"])
 
 
-def drill_of(fleet: model.Fleet, context: Any, recovery_point: str = "", store: str = "") -> Drill:
+def moment_of(context: Any) -> str:
+    """Given a task's or a callback's context, return to which moment the run is to come by the binary log: `random`, or a time.
+
+    Empty: to none, it restores a copy.
+    """
+    wish = str(context["params"].get("point_in_time", NO_MOMENT))
+    return "" if wish == NO_MOMENT else wish
+
+
+def drill_of(
+    fleet: model.Fleet, context: Any, recovery_point: str = "", store: str = "", via: str = "", moment: str = ""
+) -> Drill:
     """Return the drill that a run stands for: each task and callback of the run gets the same one.
 
-    Without `recovery_point` and `store`, it is the drill of a run that has not chosen, or whose choice can't be known.
+    Without the others, which the task `choose` returns, it is the drill of a run that has not chosen, or whose choice can't be
+    known.
     """
     database = database_of(context)
     sandbox = context["params"].get("sandbox", OWN_SANDBOX)
@@ -97,6 +121,8 @@ def drill_of(fleet: model.Fleet, context: Any, recovery_point: str = "", store: 
         store=store,
         sandbox=fleet.database(database).sandbox if sandbox == OWN_SANDBOX else sandbox,
         triggered_by=asked_by(context),
+        via=via,
+        moment=datetime.datetime.fromisoformat(moment) if moment else None,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.listeners import hookimpl
 
-DRILLS = "drill__"
+DRILLS = ("drill__", "point_in_time__")
 
 
 @hookimpl

@@ -25,6 +25,7 @@ BY_HAND = {"acknowledge"}
 EVERY_DAG = {
     *OF_THE_FLEET,
     f"binlogs__{LOGGED}",
+    f"point_in_time__{LOGGED}",
     f"retention__{PRUNED}",
     *(f"backup__{name}" for name in DATABASES),
     *(f"drill__{name}" for name in DATABASES),
@@ -60,7 +61,7 @@ def write_fleet(folder: pathlib.Path) -> dict[str, object]:
             "test_page": {"schedule": "0 9 15 * *"},
         },
         "databases": {
-            LOGGED: {**database, "binlogs": {}},
+            LOGGED: {**database, "binlogs": {"drill": "@weekly"}},
             "ods": {**database, "schedule": None},
             SEVERAL: {**database, "stores": ["swift", "far"], "retention": {"daily": 7}},
         },
@@ -99,6 +100,7 @@ def test_schedules_come_from_the_fleet(bag: DagBag) -> None:
     assert bag.dags["backup__shop"].schedule == "0 2 * * *"
     assert bag.dags["backup__ods"].schedule is None
     assert bag.dags[f"binlogs__{LOGGED}"].schedule == "*/10 * * * *"
+    assert bag.dags[f"point_in_time__{LOGGED}"].schedule == "@weekly"
     assert bag.dags["fire_drill"].schedule is None
     assert bag.dags["reaper"].schedule == "@hourly"
     assert bag.dags["sabotage"].schedule == "@monthly"
@@ -130,7 +132,7 @@ def test_a_run_that_takes_too_long_is_noticed(bag: DagBag) -> None:
     at_once = {"fire_drill": 3 * 5 * hour + hour, "sabotage": 3 * 5 * hour + hour / 4, "reaper": hour + hour / 4}
     assert {dag_id: limits.pop(dag_id) for dag_id in at_once} == at_once
     assert limits.pop(f"binlogs__{LOGGED}") == datetime.timedelta(minutes=35)
-    drills = {f"drill__{name}": 3 * 5 * hour + hour for name in DATABASES}
+    drills = dict.fromkeys((*(f"drill__{name}" for name in DATABASES), f"point_in_time__{LOGGED}"), 3 * 5 * hour + hour)
     copies = 4 * 3 * hour + datetime.timedelta(minutes=70)
     backups = {"backup__shop": 3.5 * hour, "backup__ods": 3.5 * hour, f"backup__{SEVERAL}": 3.5 * hour + copies}
     assert {dag_id: limit - spread for dag_id, limit in limits.items()} == drills | backups
@@ -180,6 +182,7 @@ def test_a_drill_is_built_in_the_pool_of_its_sandbox(bag: DagBag) -> None:
     pools = {dag_id: {task.task_id: task.pool for task in dag.tasks} for dag_id, dag in bag.dags.items()}
     for name in DATABASES:
         assert pools[f"drill__{name}"].pop("build") == "proven_local"
+    assert pools[f"point_in_time__{LOGGED}"].pop("build") == "proven_local"
     assert {pool for tasks in pools.values() for pool in tasks.values()} == {"default_pool"}, "its sandbox is chosen by form"
 
 

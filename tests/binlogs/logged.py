@@ -26,7 +26,7 @@ from include.proven.manifest import Artifact, Manifest
 from tests.sabotage.yard import write_fleet
 from tests.servers.databases import DatabaseServer, run_source
 from tests.servers.fleets import RECIPIENTS, FleetFiles
-from tests.servers.pager import running_pager
+from tests.servers.pager import Pager, running_pager
 from tests.stores import agent_side
 
 OPTIONS = {
@@ -44,6 +44,7 @@ class Logged:
     opened: Installation
     store: pathlib.Path
     """The directory that is the store."""
+    pager: Pager
 
     def back_up(self, kind: str = "full") -> Manifest:
         """Take a recovery point of all schemas."""
@@ -144,4 +145,4 @@ def running(flavour: str, path: list[pathlib.Path], keys: DemoKeys, **database: 
         files.document["databases"]["shop"] |= {"schemas": None, **database}
         files.write()
         opened = files.open(stack.enter_context(pytest.MonkeyPatch.context()))
-        yield Logged(source, files, opened, folder / "disk")
+        yield Logged(source, files, opened, folder / "disk", pager)

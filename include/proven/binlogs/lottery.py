@@ -19,24 +19,43 @@ from include.proven.errors import ConfigError
 from include.proven.installation import Installation
 from include.proven.manifest import Manifest
 
-RANDOM = random.SystemRandom()
+CHANCE = random.SystemRandom()
+RANDOM = "random"
 
 
-def draw(installation: Installation, asked: Drill, which: str = "random") -> Drill:
+def choose(installation: Installation, asked: Drill, which: str, goal: str) -> Drill:
+    """Given a drill of no recovery point yet, return one of a way: `draw` to `which` for the goal `random`, else `reach`.
+
+    `which` is an id, `latest` or `random`. Raise ConfigError if the goal is no moment, or both name where the way ends.
+    """
+    if goal == RANDOM:
+        return draw(installation, asked, which)
+    if which not in ("latest", RANDOM):
+        hint = "The moment says from which one to begin and to which one to go on: name one of the two."
+        raise ConfigError(f"a recovery point, {which}, and a moment are asked for", hint=hint)
+    try:
+        moment = recovery.parse_moment(goal)
+    except ValueError:
+        hint = f'Write a moment, "2026-11-21 13:37:00" (UTC), or {RANDOM}.'
+        raise ConfigError(f"point in time: {goal!r} is no moment", hint=hint) from None
+    return reach(installation, asked, moment)
+
+
+def draw(installation: Installation, asked: Drill, which: str = RANDOM) -> Drill:
     """Given a drill of no recovery point yet, return one of a way: to the one that `which` names, or to any.
 
     Its store has both and their log. Raise ConfigError if the log leads from no recovery point to another.
     """
     found = copies.survey(installation, asked.database, asked.store)
-    wanted = list(found.held) if which == "random" else [found.pick(which)]
-    for younger in RANDOM.sample(wanted, len(wanted)):
+    wanted = list(found.held) if which == RANDOM else [found.pick(which)]
+    for younger in CHANCE.sample(wanted, len(wanted)):
         for store in found.held[younger]:
             older = [point for point, stores in found.held.items() if point < younger and store in stores]
             if chosen := _draw_older(installation, asked.database, store, younger, older):
                 via, moment = chosen
                 return dataclasses.replace(asked, recovery_point=younger, store=store, via=via, moment=moment)
     raise ConfigError(
-        f"the binary log of {asked.database} leads from no recovery point to {'another' if which == 'random' else which}",
+        f"the binary log of {asked.database} leads from no recovery point to {'another' if which == RANDOM else which}",
         hint="It takes two recovery points of one server, and a stream that has shipped its log from the first to the second:"
         " ./proven stream",
     )
@@ -92,7 +111,7 @@ def _draw_older(
     names = catalog.segment_names(database, end.server.identity)
     if not _stands_in(names, end):
         return None
-    for point in RANDOM.sample(older, len(older)):
+    for point in CHANCE.sample(older, len(older)):
         start = catalog.manifest(database, point)
         if start.server.identity == end.server.identity and _stands_in(names, start):
             return point, draw_second(start.snapshot_at, end.snapshot_at)
@@ -102,7 +121,7 @@ def _draw_older(
 def draw_second(after: datetime.datetime, before: datetime.datetime) -> datetime.datetime:
     """Return a whole second of those that begin and end between two moments; the first one's if there is none."""
     seconds = max(int(before.timestamp()) - int(after.timestamp()) - 1, 0)
-    return datetime.datetime.fromtimestamp(int(after.timestamp()) + RANDOM.randint(0, seconds), datetime.UTC)
+    return datetime.datetime.fromtimestamp(int(after.timestamp()) + CHANCE.randint(0, seconds), datetime.UTC)
 
 
 def _stands_in(names: Sequence[SegmentName], manifest: Manifest) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from include.proven import errors, ids
@@ -28,6 +29,7 @@ class DrillEntry(NamedTuple):
     recovery_point: str
     concluded: bool
     """It has a verdict; otherwise evidence only: it runs, or was killed."""
+    folder: str = DRILLS
 
 
 class SignedVerdict(NamedTuple):
@@ -88,22 +90,37 @@ class Drills(References):
                 break
         return History(manifests, untrusted)
 
-    def drills(self, database: str) -> list[DrillEntry]:
+    def drills(self, database: str, folders: Sequence[str] = (DRILLS,)) -> list[DrillEntry]:
         """Return the drills of a database that have left anything here, oldest first. No signature is looked at."""
-        concluded: dict[tuple[str, str], bool] = {}
+        concluded: dict[tuple[str, str, str], bool] = {}
         for point, rest in self._objects(database):
             folder, _, path = rest.partition("/")
             drill, _, _ = path.partition("/")[0].partition(".")
-            if folder == "drills" and ids.DRILL.fullmatch(drill):
-                concluded[drill, point] = concluded.get((drill, point), False) or path == f"{drill}.json"
-        return [DrillEntry(drill, point, done) for (drill, point), done in sorted(concluded.items())]
+            if folder in folders and ids.DRILL.fullmatch(drill):
+                key = drill, point, folder
+                concluded[key] = concluded.get(key, False) or path == f"{drill}.json"
+        return [DrillEntry(drill, point, done, folder) for (drill, point, folder), done in sorted(concluded.items())]
 
     def find_drill(self, database: str, drill: str) -> str | None:
         """Return the recovery point on which a drill has left a verdict or evidence; None if it has left nothing."""
+        places = [f"{folder}/{drill}" for folder in (DRILLS, CHAINS)]
         for point, rest in self._objects(database):
-            if rest == f"drills/{drill}.json" or rest.startswith(f"drills/{drill}/"):
+            if any(rest == f"{place}.json" or rest.startswith(f"{place}/") for place in places):
                 return point
         return None
+
+    def way_of(self, database: str, recovery_point: str, drill: str) -> tuple[str, datetime.datetime | None]:
+        """Return from which older recovery point a drill has come by the log, and the second that it was to look at on its way.
+
+        An empty string and None if the copy itself was restored, or that is not known yet. Raise IntegrityError as `manifest`.
+        """
+        known = (one for one in self.verdicts(database, recovery_point, CHAINS) if one.drill == drill)
+        if verdict := next(known, None):
+            return verdict.via, verdict.moment
+        steps, _ = self.evidence(database, recovery_point, drill, CHAINS)
+        for way in (step.figures["way"] for step in steps if "way" in step.figures):
+            return way["via"], datetime.datetime.fromisoformat(way["moment"]) if way["moment"] else None
+        return "", None
 
     def newest_drill(self, database: str) -> str:
         """Return the id of the newest drill that has left anything here, or an empty string. No signature is looked at."""

@@ -30,6 +30,9 @@ class Binlogs(Model):
     """So much is shipped at once, however young it is."""
     scratch: Size = pydantic.Field(default="1 GB", validate_default=True)
     """So much of the log may wait on the disk of the host that reads it, while stores are slow or down."""
+    drill: Text | None = None
+    """Cron expression or preset (`@weekly`): when a random second is drilled, by an older recovery point and the log. Unset: by
+    hand only."""
 
 
 class Incremental(Model):

@@ -79,6 +79,7 @@ def _find_schedule(_fleet: dict[str, Any], database: dict[str, Any], _folder: pa
     cron = database.get("schedule")
     faults = list(_find_bad_cron(database))
     yield from faults
+    yield from _below(("binlogs",), _find_bad_cron(_mapping(database, "binlogs"), "drill"))
     if faults or not isinstance(cron, str) or not cron.strip():
         return
     longest, promised = schedule.longest_interval(cron.strip()), _duration(_mapping(database, "objectives").get("rpo"))
@@ -94,10 +95,10 @@ def _find_expendable(_fleet: dict[str, Any], database: dict[str, Any], _folder: 
             yield ("expendable", number), "is backed up all the same", "Only `schemas` leaves something out: list what matters."
 
 
-def _find_bad_cron(entry: dict[str, Any]) -> Iterator[Finding]:
-    cron = entry.get("schedule")
+def _find_bad_cron(entry: dict[str, Any], member: str = "schedule") -> Iterator[Finding]:
+    cron = entry.get(member)
     if isinstance(cron, str) and cron.strip() and (fault := schedule.find_fault(cron.strip())):
-        yield ("schedule",), fault, "Write '0 2 * * *', or one of " + ", ".join(schedule.PRESETS) + "."
+        yield (member,), fault, "Write '0 2 * * *', or one of " + ", ".join(schedule.PRESETS) + "."
 
 
 def _find_in_pages(fleet: dict[str, Any], pages: dict[str, Any]) -> Iterator[Finding]:

@@ -60,9 +60,7 @@ def size(contents: Contents) -> Facts:
 def drill(verdict: Verdict) -> Facts:
     """Yield where a drill took place and what it has measured, in short."""
     yield "recovery point", verdict.recovery_point
-    if verdict.via:
-        yield "reached from", f"{verdict.via}{replayed(verdict)}"
-        yield from log_reach(verdict)
+    yield from way(verdict)
     yield "restored in", f"sandbox {verdict.sandbox}, from store {verdict.store}"
     if findings := isolation(verdict):
         broken = [finding["said"] for finding in findings if not finding["ok"]]
@@ -77,6 +75,15 @@ def drill(verdict: Verdict) -> Facts:
         yield "kept", "the sandbox stands until it expires: see `./proven sandboxes`"
     if verdict.triggered_by:
         yield "asked by", verdict.triggered_by
+
+
+def way(verdict: Verdict) -> Facts:
+    """Yield by which way a drill came that did not restore the copy itself: from where, over which second, how far it leads."""
+    if verdict.via:
+        yield "reached from", f"{verdict.via}{replayed(verdict)}"
+        if verdict.moment:
+            yield "on the way", f"{moment(verdict.moment)} was looked at"
+        yield from log_reach(verdict)
 
 
 def replayed(verdict: Verdict) -> str:

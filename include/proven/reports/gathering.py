@@ -8,6 +8,7 @@ import hashlib
 
 import include.proven
 from include.proven import copies
+from include.proven.catalog.drills import CHAINS, DRILLS
 from include.proven.errors import ConfigError, IntegrityError, ProvenError
 from include.proven.fleet.model import DirectoryStore, S3Store, Store
 from include.proven.installation import Installation
@@ -22,6 +23,8 @@ class Choice:
     drill: str
     recovery_point: str
     store: str
+    folder: str
+    """Of the verdict, beside its recovery point."""
     silent: dict[str, ProvenError]
     """Store → why it gave no answer: it may keep a newer one."""
 
@@ -31,11 +34,13 @@ def choose(
 ) -> Choice:
     """Return the newest drill of a database that has a verdict: of that recovery point, or the one of that id, if given.
 
-    Raise ConfigError if there is none, ProvenError if no store answers.
+    One that came by the binary log is on no copy: only its id asks for it. Raise ConfigError if there is none, ProvenError if
+    no store answers.
     """
-    answers = copies.ask(installation, database, lambda one: one.drills(database), store).require()
+    folders = (DRILLS, CHAINS) if drill else (DRILLS,)
+    answers = copies.ask(installation, database, lambda one: one.drills(database, folders), store).require()
     found = [
-        Choice(entry.drill, entry.recovery_point, name, answers.silent)
+        Choice(entry.drill, entry.recovery_point, name, entry.folder, answers.silent)
         for name, entries in answers.given.items()
         for entry in entries
         if entry.concluded and recovery_point in ("", entry.recovery_point) and drill in ("", entry.drill)
@@ -55,17 +60,19 @@ def draw(
     recovery_point: str,
     drill: str,
     store: str,
+    folder: str = DRILLS,
     *,
     now: datetime.datetime | None = None,
 ) -> DrillDocument:
-    """Return the report of a drill. Raise IntegrityError if its verdict can't be trusted, StoreError if it can't be read.
+    """Return the report of a drill, whose verdict lies in that folder beside its recovery point. Raise IntegrityError if that
+    can't be trusted, StoreError if it can't be read.
 
     A manifest that can't be trusted is what the verdict is about then: the report says so, and has no contents.
     """
     catalog = installation.catalog(database, store)
-    folder = f"{database}/{recovery_point}"
-    found = catalog.signed_verdict(database, recovery_point, drill)
-    records = [_signed(installation, "verdict", f"{folder}/drills/{drill}.json", found.content, found.signature)]
+    place = f"{database}/{recovery_point}"
+    found = catalog.signed_verdict(database, recovery_point, drill, folder)
+    records = [_signed(installation, "verdict", f"{place}/{folder}/{drill}.json", found.content, found.signature)]
     contents: Contents | None = None
     untrusted = ""
     try:
@@ -74,7 +81,7 @@ def draw(
         untrusted = error.what
     else:
         contents = summarise(manifest.manifest)
-        records.append(_signed(installation, "manifest", f"{folder}/manifest.json", manifest.content, manifest.signature))
+        records.append(_signed(installation, "manifest", f"{place}/manifest.json", manifest.content, manifest.signature))
     return DrillDocument(
         verdict=found.verdict,
         contents=contents,

@@ -12,17 +12,15 @@ must be there, and the verdict is unproven.
 from __future__ import annotations
 
 import argparse
-import datetime
 
 from include.proven import audit, drill, ids, installation
-from include.proven.binlogs import lottery, recovery
+from include.proven.binlogs import lottery
 from include.proven.cli import display, picking
-from include.proven.errors import ConfigError, IntegrityError, ProvenError
+from include.proven.errors import IntegrityError, ProvenError
 from include.proven.proof.verdict import EXIT_STATUS
 from include.proven.reports import terminal
 
 NAME = "drill"
-RANDOM = "random"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--point-in-time",
         nargs="?",
-        const=RANDOM,
+        const=lottery.RANDOM,
         metavar="MOMENT",
         help="reach it from an older one, by the binary log, and a second on the way (default: a random one)",
     )
@@ -72,18 +70,6 @@ def _pick(opened: installation.Installation, arguments: argparse.Namespace, sand
 
 
 def _draw(opened: installation.Installation, arguments: argparse.Namespace, sandbox: str) -> drill.Drill:
+    which = lottery.RANDOM if arguments.recovery_point == "latest" else arguments.recovery_point
     asked = drill.Drill(ids.new_drill(), arguments.database, "", arguments.store, sandbox, audit.operator())
-    if arguments.point_in_time == RANDOM:
-        return lottery.draw(opened, asked, RANDOM if arguments.recovery_point == "latest" else arguments.recovery_point)
-    if arguments.recovery_point != "latest":
-        what = f"a recovery point, {arguments.recovery_point}, and a moment"
-        raise ConfigError(what, hint="The moment says from which one to begin and to which one to go on: name one of the two.")
-    return lottery.reach(opened, asked, _read_moment(arguments.point_in_time))
-
-
-def _read_moment(text: str) -> datetime.datetime:
-    try:
-        return recovery.parse_moment(text)
-    except ValueError:
-        hint = 'Write --point-in-time alone, for a random one, or --point-in-time "2026-11-21 13:37:00" (UTC).'
-        raise ConfigError(f"--point-in-time {text}: no moment", hint=hint) from None
+    return lottery.choose(opened, asked, which, arguments.point_in_time)

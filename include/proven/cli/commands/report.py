@@ -44,7 +44,7 @@ def _report_drill(opened: installation.Installation, arguments: argparse.Namespa
         opened, database, recovery_point=arguments.recovery_point, drill=arguments.drill, store=arguments.store
     )
     picking.warn_of_silence(chosen.silent)
-    document = gathering.draw(opened, database, chosen.recovery_point, chosen.drill, chosen.store)
+    document = gathering.draw(opened, database, chosen.recovery_point, chosen.drill, chosen.store, chosen.folder)
     if arguments.html:
         _write(arguments.html, html.render_drill(document))
     elif arguments.json:
