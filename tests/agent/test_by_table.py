@@ -78,7 +78,7 @@ def bank(source: DatabaseServer) -> Iterator[str]:
     source.drop_schemas()
     schema = source.fresh_schema("bank")
     source.sql("".join(LARGE.format(name=name) for name in ("giver", "taker")), schema)
-    source.sql("SET GLOBAL net_write_timeout = 1200")  # a lane may wait for half of it
+    source.sql("SET GLOBAL net_write_timeout = 1200")  # a lane may wait for most of it
     yield schema
     source.sql("SET GLOBAL net_write_timeout = DEFAULT")
     source.drop_schemas()

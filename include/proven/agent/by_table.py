@@ -141,5 +141,6 @@ class ByTable(Backup):
 
     def _outgoing(self, name: str, role: str) -> Outgoing:
         memory = MEMORY // (ON_THE_WAY * self._job["parallel"])
-        job: BackupJob = {**self._job, "part_bytes": min(self._job["part_bytes"], max(SMALLEST_PART, memory // 2))}
+        # one part fills while two go out, where there is room
+        job: BackupJob = {**self._job, "part_bytes": min(self._job["part_bytes"], max(SMALLEST_PART, memory // 3))}
         return Outgoing(name, role, job, self._keys, self._destinations, self._context, memory=memory)

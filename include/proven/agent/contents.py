@@ -13,7 +13,7 @@ from .tables import Table
 
 FORMAT = 1
 """Goes into every digest: whatever changes what a digest stands for makes all older ones strangers."""
-SHARE = 0.5
+SHARE = 0.75
 """Of the time for which the server bears a reader who does not read: a dump tool is one while its lane waits."""
 
 
