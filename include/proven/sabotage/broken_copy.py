@@ -25,8 +25,11 @@ class Copy:
         self.folder = folder
 
     def artifact(self, role: str = "dump") -> Artifact:
-        """Return the artifact of that role."""
-        return next(artifact for artifact in self.manifest.artifacts if artifact.role == role)
+        """Return the artifact of that role; of a dump by table, the largest of its rows in the place of the dump."""
+        fit = [artifact for artifact in self.manifest.artifacts if artifact.role == role]
+        if not fit and role == "dump":
+            return max((one for one in self.manifest.artifacts if one.role == "rows"), key=lambda one: one.bytes)
+        return fit[0]
 
     def replace(self, name: str, content: bytes) -> None:
         """Put a small file in the place of one."""
@@ -66,6 +69,8 @@ class Copy:
         was nothing to alter.
         """
         deed = Deed()
+        if not roles and not any(artifact.role == "dump" for artifact in self.manifest.artifacts):
+            raise NotApplicableError("this dump was taken by table, and its text is in several artifacts")
         for role in roles or ("dump",):
             self.reseal(lambda stream: edit(dump.read(stream), deed), role)
         if not deed.thing:

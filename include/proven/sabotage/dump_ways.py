@@ -7,6 +7,7 @@ checksum holds, and only fingerprint, inventory and canary know what the source 
 from __future__ import annotations
 
 import re
+import shutil
 
 from include.proven.agent.loose_tables import ENGINES as NOT_TRANSACTIONAL
 from include.proven.agent.server import CANARY_SCHEMA
@@ -84,11 +85,13 @@ def rename_canary(copy: Copy) -> str:
 def take_older_dump(copy: Copy) -> str:
     """Put all artifacts of the recovery point before in the place of these, under a new signature."""
     workshop = copy.workshop
-    older = workshop.catalog.manifest(workshop.database, workshop.older)
     if copy.manifest.canary is None:
         raise NotApplicableError("this database has no canary", hint="Set `canary: true`: nothing else tells two days apart.")
+    older = workshop.older_manifest
+    for artifact in copy.manifest.artifacts:
+        copy.remove(artifact.name)
     for artifact in older.artifacts:
-        copy.replace_file(artifact.name, workshop.older_files / artifact.name)
+        shutil.copyfile(workshop.older_files / artifact.name, copy.folder / artifact.name)
     copy.rewrite(artifacts=[artifact.model_dump() for artifact in older.artifacts])
     return workshop.recovery_point
 

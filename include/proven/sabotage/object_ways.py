@@ -6,6 +6,7 @@ import gzip
 
 from include.proven.sabotage.broken_copy import MANIFEST, SIGNATURE, Act, Copy
 from include.proven.sabotage.ways import Told, Way
+from include.proven.sabotage.workshop import NotApplicableError
 
 NOT_OPENPGP = Told("restore", "does not begin as an OpenPGP message")
 CHECKSUM = Told("restore", "checksum mismatch")
@@ -59,9 +60,12 @@ def remove_artifact(copy: Copy) -> str:
 
 def take_older_artifact(copy: Copy) -> str:
     """Put the dump of the recovery point before in the place of this one's."""
-    name = copy.artifact().name
-    copy.replace_file(name, copy.workshop.older_files / name)
-    return name
+    artifact = copy.artifact()
+    others = [older.sha256 for older in copy.workshop.older_manifest.artifacts if older.name == artifact.name]
+    if others in ([], [artifact.sha256]):
+        raise NotApplicableError(f"the recovery point before has no other {artifact.name}")
+    copy.replace_file(artifact.name, copy.workshop.older_files / artifact.name)
+    return artifact.name
 
 
 def put(content: bytes) -> Act:

@@ -56,8 +56,8 @@ class Workshop:
         manifest = self.catalog.manifest(self.database, self.recovery_point)
         # once as it is; and once more for what is altered
         scratch.require_room(self.folder, 2 * sum(artifact.bytes for artifact in manifest.artifacts))
-        self._fetch(self.recovery_point, "good", on_progress)
-        return manifest
+        folder = self._fetch(self.recovery_point, "good", on_progress)
+        return self._let_stand_alone(manifest, folder)
 
     @functools.cached_property
     def older(self) -> str:
@@ -74,7 +74,14 @@ class Workshop:
         """Folder with the recovery point before, fetched when it is first wanted. Raise NotApplicableError if there is none."""
         older = self.catalog.manifest(self.database, self.older)
         scratch.require_room(self.folder, sum(artifact.bytes for artifact in older.artifacts))
-        return self._fetch(self.older, "older")
+        folder = self._fetch(self.older, "older")
+        self._let_stand_alone(older, folder)
+        return folder
+
+    @property
+    def older_manifest(self) -> Manifest:
+        """Manifest of what lies in `older_files`."""
+        return Manifest.model_validate_json((self.older_files / "manifest.json").read_bytes())
 
     def lay_out(self) -> tuple[Installation, pathlib.Path]:
         """Lay out a fresh copy; return the installation that knows it only, and the copy's folder."""
@@ -105,6 +112,17 @@ class Workshop:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_bytes(store.get_record(stored.key))
         return folder
+
+    def _let_stand_alone(self, manifest: Manifest, folder: pathlib.Path) -> Manifest:
+        """Let what was fetched have all its artifacts itself, if it refers to older ones', and return its manifest."""
+        if not manifest.reused:
+            return manifest
+        artifacts = [artifact.model_copy(update={"name": artifact.label, "at": ""}) for artifact in manifest.artifacts]
+        alone = manifest.model_copy(update={"artifacts": artifacts})
+        content = alone.model_dump_json(indent=2).encode() + b"\n"
+        (folder / "manifest.json").write_bytes(content)
+        (folder / "manifest.json.asc").write_bytes(self.installation.keyring.sign(content))
+        return alone
 
     def _fetch(self, recovery_point: str, name: str, on_progress: progress.OnProgress | None = None) -> pathlib.Path:
         folder = self.folder / name
