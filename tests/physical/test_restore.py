@@ -10,6 +10,8 @@ import time
 import pytest
 
 from include.proven import backup, restore, restore_datadir, servers
+from include.proven.agent import datadir
+from include.proven.agent.errors import AgentError
 from include.proven.errors import ConfigError, LoadError
 from include.proven.installation import Installation
 from tests.physical.conftest import write_pages
@@ -73,3 +75,16 @@ def test_a_link_that_was_left_out_is_refused_by_the_tool_itself(
         restore_datadir.into_folder(installation, [chain[0], chain[2]], scratch / "restored", store="swift")
     assert list((scratch / "restored").iterdir()) == []
     shutil.rmtree(scratch / "restored")
+
+
+@pytest.mark.parametrize(
+    "make", ["ln -s / {0}/shop", "ln -s /etc/passwd {0}/t.ibd", "touch {0}/a && ln {0}/a {0}/b", "mkfifo {0}/f"]
+)
+def test_a_stream_that_holds_more_than_files_is_refused(tmp_path: pathlib.Path, make: str) -> None:
+    """A server that is started on it would follow a link out of its data directory."""
+    (tmp_path / "good").mkdir()
+    (tmp_path / "good" / "t.ibd").touch()
+    datadir.require_plain(tmp_path, "datadir.tar.zst.gpg")
+    subprocess.run(["sh", "-c", make.format(tmp_path)], check=True)
+    with pytest.raises(AgentError, match="which is no plain file"):
+        datadir.require_plain(tmp_path, "datadir.tar.zst.gpg")

@@ -75,7 +75,7 @@ class Preparation:
         stage = self._context.progress.stage
         with stage("download", artifact["bytes"]) as fetched, stage("load", artifact["plain_bytes"]) as loaded:
             size = self._opener.open(artifact, fetched, loaded, tool.stdin.write, tool.stdin.close, watch)
-        _require_plain(folder, artifact["name"])
+        require_plain(folder, artifact["name"])
         return size
 
     def _prepare(self, name: str, options: list[str]) -> None:
@@ -119,7 +119,7 @@ def _refuse(error: OSError) -> None:
     raise AgentError("integrity", "a folder of the data directory can't be read", detail=str(error))
 
 
-def _require_plain(folder: pathlib.Path, name: str) -> None:
+def require_plain(folder: pathlib.Path, name: str) -> None:
     """Raise AgentError (integrity) if there is anything but files and folders: a server would follow a link out of it."""
     for place, folders, files in os.walk(folder, onerror=_refuse):
         for path in (pathlib.Path(place, entry) for entry in [*folders, *files]):
