@@ -74,6 +74,11 @@ class Bed:
         return self.folder / "gnupg"
 
     @property
+    def clones(self) -> pathlib.Path:
+        """Where the source may write a clone of itself."""
+        return self.folder / "clones"
+
+    @property
     def variables(self) -> dict[str, str]:
         """What lets `swift` reach the store."""
         account = self.account
@@ -146,6 +151,9 @@ def made(flavour: str, rows: int, shop_megabytes: int, copies: int = COPIES) -> 
         endpoint = Endpoint(flavour=flavour, socket="", host="127.0.0.1", port=port, user="proven", password=password)
         schemas = (sysbench.SCHEMA, *(SHOP if shop_megabytes else ()))
         bed = Bed(folder, flavour, path, tools, source, endpoint, stored, account, schemas)
+        bed.clones.mkdir(mode=0o755)
+        if source.uid is not None:
+            os.chown(bed.clones, source.uid, source.uid)
         _fill(bed, rows, shop_megabytes)
         fleets.write_connections(bed)
         yield bed
@@ -184,7 +192,17 @@ def _fill(bed: Bed, rows: int, shop_megabytes: int) -> None:
         sysbench.fill(session, rows)
     if shop_megabytes:
         load(bed, bed.source.socket, lambda out: writer.write_shop(out, flavour=bed.flavour, megabytes=shop_megabytes))
+        if bed.flavour == "mysql":
+            _make_transactional(bed)
     settle(bed)
+
+
+def _make_transactional(bed: Bed) -> None:
+    """Give all tables an engine that the server's CLONE copies."""
+    with bed.connect(bed.as_root(bed.source)) as session:
+        others = [table for schema in SHOP for table in tables.list_tables(session, schema) if table.engine != "InnoDB"]
+        for table in others:
+            session.execute(f"ALTER TABLE {table.path} ENGINE = InnoDB")
 
 
 def settle(bed: Bed) -> None:

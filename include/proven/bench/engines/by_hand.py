@@ -26,6 +26,7 @@ DUMPERS = {
 SEGMENT = 16 << 20
 DEFINER = "CREATE USER IF NOT EXISTS shop_app; GRANT ALL ON *.* TO shop_app"
 """A plain dump brings no accounts, and without this one the load of the shop ends at a view of it."""
+COPIERS = {"mariadb": "mariadb-backup", "mysql": "CLONE LOCAL, tar"}
 COPYING = "mariadb-backup --no-defaults --backup --stream=xbstream --user=root --socket={socket} --target-dir={folder}"
 MYLOADER = "gpg, zstd -d, tar, myloader -t 2"
 GZIP, PLAIN, ZSTD, MYDUMPER, FILES = "gzip", "plain", "zstd", "mydumper", "files"
@@ -50,7 +51,12 @@ class ByHand:
         return f"{self.bed.program(words[0])} {words[1]} --routines --events --databases {' '.join(self.bed.schemas)}"
 
     def copy(self) -> str:
-        """Return the command that streams the files of a MariaDB."""
+        """Return the command that streams the source's files."""
+        if self.bed.flavour == "mysql":
+            clone = shlex.quote(str(self.bed.clones / "by-hand"))
+            statement = shlex.quote(f"CLONE LOCAL DATA DIRECTORY = '{self.bed.clones / 'by-hand'}'")
+            fill = f"{self.load(self.bed.source)} --execute {statement} && tar -c -C {clone} ."
+            return f"{{ rm -rf {clone} && {fill} && rm -rf {clone}; }}"
         program, words = COPYING.split(" ", 1)
         folder = self.bed.folder / "by-hand"
         folder.mkdir(exist_ok=True)
@@ -94,8 +100,7 @@ class ByHand:
         for (way, name), pipe in pipes.items():
             yield way, functools.partial(self._back_up, name, f"{pipe} | {self.upload(name)}")
         yield "mydumper -t 2, tar, zstd -1, gpg; without the shop", self._run_mydumper
-        if self.bed.flavour == "mariadb":
-            yield "mariadb-backup, zstd -1, gpg", self._copy_files
+        yield f"{COPIERS[self.bed.flavour]}, zstd -1, gpg", self._copy_files
 
     def _back_up(self, name: str, pipeline: str) -> tuple[Span, int]:
         with self.bed.meter() as meter:
@@ -124,8 +129,8 @@ class ByHand:
                 yield way, functools.partial(self._load, name, unpacker, tuned=tuned)
         yield f"{MYLOADER}; without the shop", functools.partial(self._run_myloader, tuned=False)
         yield f"{MYLOADER}, tuned server; without the shop", functools.partial(self._run_myloader, tuned=True)
-        if self.bed.flavour == "mariadb":
-            yield "gpg, zstd -d, mbstream, prepare, start", self._serve_files
+        unpacked = "mbstream, prepare" if self.bed.flavour == "mariadb" else "tar"
+        yield f"gpg, zstd -d, {unpacked}, start", self._serve_files
 
     def _load(self, name: str, unpacker: str, *, tuned: bool) -> tuple[Span, int]:
         with scratch.server(self.bed, tuned=tuned) as server:
@@ -148,9 +153,11 @@ class ByHand:
     def _serve_files(self) -> tuple[Span, int]:
         with scratch.place(self.bed, tuned=False) as server:
             shutil.rmtree(server.datadir)
-            datadir = shlex.quote(str(server.datadir))
-            unpack = f"mkdir {datadir} && {self.fetch(FILES)} | zstd -q -d -c | {self.bed.program('mbstream')} -x -C {datadir}"
-            prepare = f"{self.bed.program('mariadb-backup')} --no-defaults --prepare --use-memory=256M --target-dir={datadir}"
+            datadir, clone = shlex.quote(str(server.datadir)), self.bed.flavour == "mysql"
+            extract = "tar" if clone else self.bed.program("mbstream")
+            unpack = f"mkdir {datadir} && {self.fetch(FILES)} | zstd -q -d -c | {extract} -x -C {datadir}"
+            backup = "mariadb-backup --no-defaults --prepare --use-memory=256M"
+            prepare = "true" if clone else f"{backup} --target-dir={datadir}"
             give = f"chown -R {server.uid}:{server.uid} {datadir}" if server.uid is not None else "true"
             with self.bed.meter([server.datadir]) as meter:
                 self.shell(f"{unpack} && {prepare} && {give}")

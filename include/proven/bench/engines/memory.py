@@ -10,7 +10,7 @@ from include.proven import backup
 from include.proven.bench import measure, sysbench
 from include.proven.bench.engines import bed
 from include.proven.bench.engines.meter import Span
-from include.proven.bench.engines.ours import DATABASES, METHODS
+from include.proven.bench.engines.ours import DATABASES, METHODS, open_way
 from include.proven.bench.engines.outcome import Outcomes
 
 DOUBLINGS = 3
@@ -58,7 +58,7 @@ def render(flavour: str, found: Sequence[Held]) -> str:
 
 def _take(made: bed.Bed, way: str) -> tuple[Span, int]:
     """Take one backup, and remove it from the store."""
-    opened, database, point = made.open(DATABASES[way], **METHODS[way]), DATABASES[way], backup.new_id()
+    opened, database, point = open_way(made, way), DATABASES[way], backup.new_id()
     with made.meter() as meter:
         taken = backup.take_backup(opened, database, point).manifest
     opened.catalog(database).store.delete_folder(f"{database}/{point}")

@@ -54,7 +54,7 @@ class Ours:
             self._outcomes.go("backup", way, functools.partial(self._take, FILES, "incremental"), ours=True, rounds=1)
 
     def _open(self, way: str) -> Installation:
-        return self._bed.open(DATABASES[way], **METHODS[way])
+        return open_way(self._bed, way)
 
     def _take(self, way: str, kind: str = "full") -> tuple[Span, int]:
         opened, point = self._open(way), backup.new_id(kind=kind)
@@ -82,3 +82,9 @@ class Ours:
         finally:
             drill.destroy(opened, this)
         return meter.span, 0
+
+
+def open_way(bed: Bed, way: str) -> Installation:
+    """Return the installation whose database is backed up that way."""
+    cloned = {"clone_folder": str(bed.clones)} if way == FILES and bed.flavour == "mysql" else {}
+    return bed.open(DATABASES[way], **METHODS[way], **cloned)

@@ -18,7 +18,7 @@ from include.proven.bench.engines.outcome import Outcomes
 
 LEVEL = 3
 """zstd's level in a fleet that names none."""
-DUMP, COPY, FINGERPRINT, LOAD = "dump", "mariadb-backup", "fingerprint", "load, one stream, tuned server"
+DUMP, COPY, FINGERPRINT, LOAD = "dump", "copy of the files", "fingerprint", "load, one stream, tuned server"
 FIRST = {ours.ONE: DUMP, ours.TABLES: DUMP, ours.FILES: COPY}
 """What each of our ways begins with."""
 
@@ -34,8 +34,7 @@ class Stages:
     def run(self) -> None:
         """Time every stage alone, of SQL and of files."""
         self._run_chain(DUMP, self._by_hand.dump(), self._load_alone)
-        if self._bed.flavour == "mariadb":
-            self._run_chain(COPY, self._by_hand.copy(), None)
+        self._run_chain(COPY, self._by_hand.copy(), None)
         self._go(FINGERPRINT, self._take_fingerprint)
 
     def _run_chain(self, first: str, command: str, last: Callable[[pathlib.Path], tuple[Span, int]] | None) -> None:
