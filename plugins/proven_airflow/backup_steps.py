@@ -51,6 +51,8 @@ def back_up(recovery_point: str, outlet_events: Any = None) -> None:
         log.warning("store %s has no copy: %s", store, error)
     stores = [store for store in installation.database(database).stores if store not in taken.failed]
     log.info("recovery point %s of %s stands in %s: %s", recovery_point, database, stores, progress.format_bytes(stored))
+    if reused := sum(artifact.bytes for artifact in taken.manifest.reused):
+        log.info("%s of it are earlier recovery points', and were not sent again", progress.format_bytes(reused))
     outlet_events[identity.asset(installation.fleet, database)].extra = {"recovery_point": recovery_point}
 
 
