@@ -54,8 +54,10 @@ class Btrfs:
         self.folder = self._snapshot / self._source.relative_to(self._subvolume)
         self._lock_place()
         for left in sorted(self._snapshot.parent.glob(f"{PREFIX}*")):
-            if _lock(left) is not None:
+            lock = _lock(left)
+            if lock is not None:
                 self._delete(left)
+                os.close(lock)  # its room is free only when nobody has it open
         self._context.call_at_end(self._remove_at_end)
         self._make(None)
         self._delete(self._snapshot)
@@ -74,6 +76,8 @@ class Btrfs:
     def remove(self) -> None:
         """Remove it."""
         self._delete(self._snapshot)
+        while self._locks:
+            os.close(self._locks.pop())
 
     def _require_btrfs(self) -> None:
         argv = ["stat", "--file-system", "--format=%T", str(self._source)]
