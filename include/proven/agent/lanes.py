@@ -187,7 +187,7 @@ class Lane:
         dumping.check_whole(self.tool.process.name, self._tools, snapshot=self.marker.found, ended=ended)
         if self._awaited:
             missing = ", ".join(sorted(one.display for one in self._awaited.values())[:5])
-            raise AgentError("source", "a table was not dumped: it is gone, or renamed", detail=missing, hint=HINT)
+            raise AgentError("source", "a table was altered during the backup: no dump tool gave it", detail=missing, hint=HINT)
 
     def _begin(self, words: bytes) -> None:
         """Begin a schema or a table."""
@@ -200,7 +200,7 @@ class Lane:
             self._end_table()
             table = self._awaited.pop((self._schema, words), None)
             if table is None:
-                what = "a table was dumped that was not there when the backup began"
+                what = "a table was altered during the backup: it was not there when that began"
                 raise AgentError("source", what, detail=(self._schema + b", " + words).decode("utf-8", "replace"), hint=HINT)
             self._take = self._begin_table(table)
 
