@@ -86,8 +86,11 @@ class MySQL:
         ]
 
     def first_statements(self) -> str:
-        """Return nothing: `--initialize-insecure` makes no other account."""
-        return ""
+        """Return what switches the redo log off: a load costs an eighth less, and nothing here survives a crash anyway.
+
+        `--initialize-insecure` makes no account but `root` by socket.
+        """
+        return "ALTER INSTANCE DISABLE INNODB REDO_LOG;\n"
 
     def same_series(self, server: Server, version: str) -> bool:
         """Say whether a server program of that version may judge dumps of `server`: MySQL of the same series."""
