@@ -180,6 +180,17 @@ def test_a_crash_keeps_the_server_from_proving(tmp_path: pathlib.Path) -> None:
     assert check.hint
 
 
+def test_a_server_on_a_snapshot_of_files_may_recover_them_and_not_crash(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "error.log"
+    path.write_text("[Note] InnoDB: Starting crash recovery from checkpoint LSN=1\n")
+    seen = server_log.read(str(path))
+    assert engine_checks.judge_server_log(seen, recovers=True).outcome == "pass"
+    assert engine_checks.judge_server_log(seen).outcome == "could-not-run"
+    path.write_text(path.read_text() + "[ERROR] mariadbd got signal 11 ;\n")
+    check = engine_checks.judge_server_log(server_log.read(str(path)), recovers=True)
+    assert (check.outcome, check.differences) == ("could-not-run", ["line 2: [ERROR] mariadbd got signal 11 ;"])
+
+
 def test_a_log_that_grows_without_end_is_told_in_part(tmp_path: pathlib.Path) -> None:
     check = log_of(tmp_path, *["[ERROR] Index is corrupted " + "x" * 100_000] * 150)
     assert len(check.differences) == 100
