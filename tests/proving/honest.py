@@ -57,7 +57,9 @@ class Outcome:
 
 
 @contextlib.contextmanager
-def open_fleet(folder: pathlib.Path, source: DatabaseServer, keys: DemoKeys, sandboxes: pathlib.Path) -> Iterator[Installation]:
+def open_fleet(
+    folder: pathlib.Path, source: DatabaseServer, keys: DemoKeys, sandboxes: pathlib.Path, parallel: int = 1
+) -> Iterator[Installation]:
     """Open an installation in this process: the source under load, a directory as its store, local sandboxes."""
     disk = folder / "disk"
     disk.mkdir(parents=True)
@@ -73,6 +75,7 @@ def open_fleet(folder: pathlib.Path, source: DatabaseServer, keys: DemoKeys, san
         "databases": {
             "busy": {
                 "connection": "source", "engine": source.flavour, "schedule": None, "schemas": SCHEMAS, "stores": ["disk"],
+                "parallel": parallel,
                 "objectives": {"rpo": "26h", "rto": "1h"}, "sandbox": "local", "owner": "tests", "contacts": ["oncall"],
             }
         },

@@ -14,13 +14,14 @@ DRILLS = 2
 
 
 @pytest.mark.failure("A5")
+@pytest.mark.parametrize("parallel", [1, 3])
 def test_a_source_under_load_raises_no_false_alarm(
-    source: DatabaseServer, gpg_home: DemoKeys, tmp_path: pathlib.Path, sandbox_directory: pathlib.Path
+    source: DatabaseServer, gpg_home: DemoKeys, tmp_path: pathlib.Path, sandbox_directory: pathlib.Path, parallel: int
 ) -> None:
     load.make(source)
     try:
         with (
-            honest.open_fleet(tmp_path / "fleet", source, gpg_home, sandbox_directory) as installation,
+            honest.open_fleet(tmp_path / "fleet", source, gpg_home, sandbox_directory, parallel) as installation,
             load.Load(source, seed=1) as writers,
         ):
             outcomes = honest.run(installation, DRILLS)
