@@ -185,10 +185,6 @@ class PhysicalBackup(Backup):
             self._take_inventory(reader, defined)
         reader.execute("COMMIT")  # whoever waits to alter what it has looked at need not wait for the copy's end
 
-    def _require_unchanged(self) -> None:
-        with self._connect() as later:
-            changes.require_none(self._definitions, changes.look(later, self._result["schemas"]))
-
 
 def require_data_directory(session: client.Session) -> None:
     """Raise AgentError (source) unless the server's data directory can be read from here."""

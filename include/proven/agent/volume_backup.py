@@ -62,8 +62,7 @@ class VolumeBackup(Backup):
         volume_files.require_plain(volume.folder)
         artifact = self._send_snapshot(volume.folder, reader, shared, asked, witness)
         volume.remove()
-        with self._connect() as later:
-            changes.require_none(self._definitions, changes.look(later, self._result["schemas"]))
+        self._require_unchanged()
         self._result |= {"snapshot_at": shared.at, "lock": shared.describe(), "position": shared.position}
         return [artifact]
 
