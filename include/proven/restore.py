@@ -105,9 +105,10 @@ def write_sql(
 ) -> list[pathlib.Path]:
     """Write a recovery point's plain SQL from a store into a folder, one file an artifact, and return the files in load order.
 
-    Raise ConfigError if one of the files exists. A file stands only if every check of its artifact held.
+    Of a dump by table, whose files are many, their names begin with their place in it. Raise ConfigError if one of the files
+    exists. A file stands only if every check of its artifact held.
     """
-    files = [folder / artifact.label.removesuffix(".zst.gpg") for artifact in manifest.artifacts]
+    files = [folder / name for name in _file_names(manifest.artifacts)]
     for file in files:
         if file.exists():
             raise ConfigError(f"{file} exists", hint="Choose another folder, or move the file away: nothing is overwritten.")
@@ -118,6 +119,15 @@ def write_sql(
         job = _job(installation, manifest, store, opened, output=str(file.resolve()))
         agent_client.run(job, signer=reads, on_progress=on_progress)
     return files
+
+
+def _file_names(artifacts: Sequence[Artifact]) -> list[str]:
+    """Return the names of the files of plain SQL: `accounts.sql`, or of a dump by table `01-accounts.sql`."""
+    names = [artifact.label.removesuffix(".zst.gpg") for artifact in artifacts]
+    if not any(artifact.role == "definitions" for artifact in artifacts):
+        return names
+    digits = len(str(len(names)))
+    return [f"{place:0{digits}}-{name}" for place, name in enumerate(names, start=1)]
 
 
 def schemas_of(installation: Installation, target: protocol.Endpoint) -> list[str]:
