@@ -127,6 +127,8 @@ class LocalSandbox:
             process = self._process(name, engine)
             servers.kill_processes(process.datadir, option=GUARD_OPTION)
             process.stop(gently=0)
+            # MySQL's: it names a process that is gone, and by now perhaps another of that number
+            process.socket.with_name(f"{process.socket.name}.lock").unlink(missing_ok=True)
             shutil.rmtree(process.datadir)
             (process.directory / INCOMING / process.datadir.name).rename(process.datadir)
             # what was copied as it stood is mended as after a crash, and only this has what a torn page was to be
