@@ -26,7 +26,7 @@ STAGES = (
 )
 """What was there before belongs to another clone: hence the destination, which is read first."""
 FILES, REDO = "FILE COPY", "REDO COPY"
-NOT_BEGUN, RUNS, DONE = "Not Started", "In Progress", "Completed"
+NOT_BEGUN, DONE = "Not Started", "Completed"
 HINT = (
     "The server must be able to write to `clone_folder` (AppArmor and SELinux have a say in that), have room there, and have "
     "no files outside of its data directory; its error log says more."
@@ -110,11 +110,15 @@ class Clone:
         self._watcher.close()
 
     def _is_near(self, elapsed: float) -> bool:
-        stage = self._stages().get(FILES)
-        if stage is None or stage.state == NOT_BEGUN:
+        stages = self._stages()
+        stage, last = stages.get(FILES), stages.get(REDO)
+        # it has a destination before it has forgotten how far the one before it was
+        if stage is None or last is None or stage.state == NOT_BEGUN or last.state != NOT_BEGUN:
             return False
         copied = max(stage.done, count_bytes(self.folder))
-        return stage.state == DONE or (stage.estimate - copied) * elapsed <= copied * self._ahead
+        # it begins before it knows how much there is
+        knows = stage.estimate > 0 and copied > 0
+        return stage.state == DONE or (knows and (stage.estimate - copied) * elapsed <= copied * self._ahead)
 
     def _stages(self) -> dict[str, Stage]:
         rows = self._watcher.query(STAGES.format(self.folder))
