@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from include.proven import agent_client, engines, progress, restore
+from include.proven import agent_client, engines, granular_files, progress, restore
 from include.proven.agent import fingerprint, jobs, looks, names, protocol, sections
 from include.proven.errors import ConfigError, IntegrityError
 from include.proven.installation import Installation
@@ -52,11 +52,6 @@ def select(manifest: Manifest, tables: Sequence[str], schemas: Sequence[str], in
 
     Raise ConfigError for what the recovery point does not hold, or can't give by itself under that name.
     """
-    if manifest.of_files:
-        raise ConfigError(
-            f"{manifest.recovery_point} is of files: no table can be taken out of it",
-            hint="Restore it with --to folder:PATH, start a server on that data directory, and dump the table there.",
-        )
     if missing := sorted(set(schemas) - set(manifest.schemas)):
         raise _unknown("schema", missing[0], manifest.schemas, manifest)
     chosen: dict[str, list[str]] = {schema: [] for schema in schemas}
@@ -95,10 +90,8 @@ def into_server(
                 hint="Restore it under another schema with --as, or rename it there: a restore never overwrites data.",
             )
     try:
-        job = _job(installation, manifest, wanted, store=store, target=target)
-        reads = restore.Reads.of(installation.store(store), manifest)
-        seen = agent_client.run(job, signer=reads, on_progress=on_progress) | {"algorithm": fingerprint.ALGORITHM}
-        return _judge(manifest, wanted, seen)
+        seen = _bring(installation, manifest, wanted, store=store, target=target, on_progress=on_progress)
+        return _judge(manifest, wanted, seen | {"algorithm": fingerprint.ALGORITHM})
     except BaseException as error:
         # ^C too
         error.add_note("what was loaded until then is on the target: drop it there before you try again")
@@ -123,8 +116,7 @@ def into_folder(
     if file.exists():
         raise ConfigError(f"{file} exists", hint="Choose another folder, or move the file away: nothing is overwritten.")
     folder.mkdir(parents=True, exist_ok=True)
-    job = _job(installation, manifest, wanted, store=store, output=str(file.resolve()))
-    agent_client.run(job, signer=restore.Reads.of(installation.store(store), manifest), on_progress=on_progress)
+    _bring(installation, manifest, wanted, store=store, output=str(file.resolve()), on_progress=on_progress)
     return file
 
 
@@ -221,7 +213,7 @@ def _judge(manifest: Manifest, wanted: Sequence[jobs.Wanted], seen: dict[str, An
     return Restored(checks, told)
 
 
-def _job(
+def _bring(
     installation: Installation,
     manifest: Manifest,
     wanted: Sequence[jobs.Wanted],
@@ -229,20 +221,31 @@ def _job(
     store: str,
     target: protocol.Endpoint | None = None,
     output: str = "",
-) -> jobs.GranularJob:
-    reads = restore.Reads.of(installation.store(store), manifest)
-    artifacts = [artifact for artifact in manifest.artifacts if _holds(artifact, wanted)]
-    return jobs.GranularJob(
-        protocol=protocol.VERSION,
-        job="granular",
+    on_progress: progress.OnProgress | None = None,
+) -> dict[str, Any]:
+    """Bring what is wanted to a server or a file and return the agent's result (`jobs.BringingJob`)."""
+    bringing = jobs.BringingJob(
         target=target,
         output=output,
         tools=installation.tools(engines.engine(manifest.engine)),
-        store=installation.job_store(store),
-        artifacts=[restore.open_artifact(installation, reads, artifact) for artifact in artifacts],
         wanted=list(wanted),
         like=manifest.fingerprint,
     )
+    if manifest.of_files:
+        schemas = {one["schema"]: manifest.inventory["schemas"][names.display(one["schema"])] for one in wanted}
+        with granular_files.served(installation, manifest, store=store, on_progress=on_progress) as source:
+            extract = jobs.ExtractJob(**bringing, protocol=protocol.VERSION, job="extract", source=source, schemas=schemas)
+            return agent_client.run(extract, on_progress=on_progress)
+    reads = restore.Reads.of(installation.store(store), manifest)
+    artifacts = [artifact for artifact in manifest.artifacts if _holds(artifact, wanted)]
+    job = jobs.GranularJob(
+        **bringing,
+        protocol=protocol.VERSION,
+        job="granular",
+        store=installation.job_store(store),
+        artifacts=[restore.open_artifact(installation, reads, artifact) for artifact in artifacts],
+    )
+    return agent_client.run(job, signer=reads, on_progress=on_progress)
 
 
 def _holds(artifact: Artifact, wanted: Sequence[jobs.Wanted]) -> bool:

@@ -174,17 +174,38 @@ class Wanted(TypedDict):
     """Name that the schema gets; mostly its own."""
 
 
-class GranularJob(RestoreJob):
-    """{"job": "granular"}: a restore of which only what is `wanted` is loaded, or written.
+class BringingJob(TypedDict):
+    """What every job says that brings a part of a recovery point to a server, or to a file.
 
-    All of each artifact is fetched and verified. The result holds besides, of a `target`, as it is there afterwards: `server`,
-    `tables` (as the fingerprint has them, by the source's names), `inventory` and `broken` (of `references.py`), both by the
-    names that are there.
+    The result holds stages, commands, plain_bytes (of all that was read), peak_rss_bytes, and of a `target`, as it is there
+    afterwards: `server`, `tables` (as the fingerprint has them, by the source's names), `inventory` and `broken` (of
+    `references.py`), both by the names that are there.
     """
 
+    tools: Tools
+    target: Endpoint | None
+    """None: the SQL is written to `output` (a new file, mode 0600)."""
+    output: str
     wanted: list[Wanted]
     like: dict[str, Any]
     """The source's fingerprint: tables that were sampled there are sampled alike."""
+
+
+class GranularJob(RestoreJob):
+    """{"job": "granular"}: a restore that is a `BringingJob`: artifacts are verified as a whole, what is wanted is loaded."""
+
+    wanted: list[Wanted]
+    like: dict[str, Any]
+
+
+class ExtractJob(BringingJob):
+    """{"job": "extract"}: dump what is wanted from a server that serves the recovery point."""
+
+    protocol: int
+    job: str
+    source: Endpoint
+    schemas: dict[str, str]
+    """Character set and collation of each schema, as the inventory has them."""
 
 
 class ReplayPiece(RestoreArtifact):

@@ -59,7 +59,8 @@ TRIGGER = re.compile(
 class Sections:
     """Passes on what is wanted of a dump that comes in any pieces, and nothing that removes a table."""
 
-    def __init__(self, wanted: list[Wanted], write: Callable[[bytes], object]) -> None:
+    def __init__(self, wanted: list[Wanted], write: Callable[[bytes], object], *, schema: str = "") -> None:
+        """`schema` is that of a dump of single tables, which names none."""
         self._wanted = {one["schema"]: one for one in wanted}
         self._write = write
         self._carry = b""
@@ -68,7 +69,7 @@ class Sections:
         """The quote or `/*` that was begun and not ended."""
         self._delimiter = b";"
         self._ends = ENDS_ESCAPED
-        self._schema = ""
+        self._schema = schema
         self._kind = ""
         """Of the heading that went by last."""
         self._passes = True
