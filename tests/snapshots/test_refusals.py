@@ -39,6 +39,16 @@ def test_what_no_snapshot_holds_is_refused(
     assert installation.catalog("shop").recovery_points("shop") == []
 
 
+@pytest.mark.parametrize("shop", ["mysql"], indirect=True)
+def test_a_server_without_a_redo_log_is_refused(installation: Installation, shop: DatabaseServer) -> None:
+    shop.sql("ALTER INSTANCE DISABLE INNODB REDO_LOG")
+    try:
+        with pytest.raises(SourceError, match="its redo log is switched off"):
+            backup.take_backup(installation, "shop", backup.new_id(kind="snapshot"))
+    finally:
+        shop.sql("ALTER INSTANCE ENABLE INNODB REDO_LOG")
+
+
 def test_another_file_system_is_refused(tmp_path: pathlib.Path) -> None:
     volume = open_volume("btrfs", tmp_path, beside="", name="point", context=Context(), path=())
     with pytest.raises(AgentError, match="and `snapshot` says btrfs") as met:

@@ -49,6 +49,8 @@ WILD = re.compile(r"([*?\[\]\\])")
 NESTED = 2
 """The inode number that a subvolume below another has in a snapshot: nothing is in it there."""
 HINT = "Use the method `logical` for this database (or `physical`, where the fleet offers it)."
+REDO_LOG = "SHOW GLOBAL STATUS LIKE 'Innodb_redo_log_enabled'"
+"""Of MySQL: MariaDB has always one."""
 TABLESPACES = "SELECT FILE_NAME FROM information_schema.FILES WHERE FILE_TYPE IN ('TABLESPACE', 'UNDO LOG')"
 
 
@@ -65,6 +67,9 @@ def require_whole(session: Session, variables: Variables, datadir: pathlib.Path)
         if variables.get(name, "") in values:
             what = f"a snapshot of this server is not to be trusted: {name} is {variables[name]}, so {reason}"
             raise AgentError("source", what, hint=f"Change that setting of the server. {HINT}")
+    if session.query(REDO_LOG) == [("Innodb_redo_log_enabled", "OFF")]:
+        what = "a snapshot of this server is not to be trusted: its redo log is switched off"
+        raise AgentError("source", what, hint=f"Run ALTER INSTANCE ENABLE INNODB REDO_LOG. {HINT}")
     for name in FOLDERS:
         if (datadir / variables.get(name, "")).resolve() != datadir:
             _refuse(f"{name} is {variables[name]}", datadir)
