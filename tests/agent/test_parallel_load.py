@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import subprocess
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from include.proven import agent_client, errors
 from tests.agent.jobs import Keys, restore_job, seal
 from tests.agent.object_server import ObjectServer
 from tests.servers.databases import DatabaseServer
+from tests.servers.missing import give_up
 
 SHOP = """
 SET foreign_key_checks = 0;
@@ -195,3 +197,35 @@ def test_what_comes_after_a_damaged_artifact_is_not_loaded(
     assert "later" not in plain.tables()
     counts = [mariadb_source.sql(f"SELECT COUNT(*) FROM `{plain.schema}`.`{name}`") for name in plain.tables()]
     assert damaged or counts == [[["0"]], [["0"]]]
+
+
+@pytest.fixture
+def tiny_disk(source: DatabaseServer) -> Iterator[str]:
+    """A folder of the server's with hardly any room."""
+    folder = source.process.directory / "tiny"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k,mode=777", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        give_up("a disk without room", mounted.stderr.decode().strip())
+    yield str(folder)
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.failure("C5")
+def test_a_disk_without_room_for_an_index_is_not_held_against_the_recovery_point(
+    source: DatabaseServer, objects: ObjectServer, keys: Keys, tiny_disk: str
+) -> None:
+    schema = source.fresh_schema("tight")
+    begin = f"SET innodb_tmpdir = '{tiny_disk}';\nUSE `{schema}`;\n".encode()
+    lines = b"  `id` int NOT NULL AUTO_INCREMENT,\n  `t` text,\n  PRIMARY KEY (`id`),\n  KEY `k` (`t`(640))\n"
+    numbers = b"WITH RECURSIVE n AS (SELECT 1 i UNION ALL SELECT i + 1 FROM n WHERE i < 990)"
+    rows = b"INSERT INTO t (t) %b SELECT REPEAT(SHA2(i, 256), 10) FROM n;\n" % numbers
+    dumper = Dumper(source, schema, objects, keys)
+    artifacts = [
+        dumper.seal("definitions", begin + b"CREATE TABLE `t` (\n%b) ENGINE=InnoDB;\n" % lines + END),
+        dumper.seal("rows", begin + b"-- %b\n" % (b"x" * LARGE_BYTES) + rows * 9 + END, [f"{schema}.t"]),
+    ]
+    with pytest.raises(errors.SandboxError, match=f"the indexes of {schema}.t: the target has no space left"):
+        agent_client.run(restore_job({"artifacts": artifacts}, objects, keys, source.tools, source.admin))

@@ -26,7 +26,7 @@ WAITED = frozenset({1205, 1969, 3024})
 ALTERED = frozenset({1213, 1412})
 """A snapshot's reads lock no row: where they meet a deadlock it is with DDL on the tables that they have read and will read."""
 NO_DDL = "Run the backup when no DDL runs: a snapshot does not outlive an ALTER TABLE."
-NO_SPACE = frozenset({1021, 1114, 1041, 1037, 1038})
+NO_SPACE = frozenset({1021, 1114, 1041, 1037, 1038, 1878})
 DENIED = frozenset({1045, 1698, 1251})
 MISSING_PRIVILEGE = frozenset({1044, 1142, 1143, 1227, 1370, 1419})
 
