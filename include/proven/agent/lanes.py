@@ -73,7 +73,7 @@ class Listed:
 
 
 def list_all(session: Session, flavour: str, schemas: list[str]) -> list[Listed]:
-    """Return all that the schemas hold under a table's name, in the order of the schemas."""
+    """Return all that the schemas hold under a table's name, in the order in which a dump tool comes to it."""
     if flavour == "mysql":
         # its word on how large a table is may be a day old
         session.execute("SET SESSION information_schema_stats_expiry = 0")
@@ -85,7 +85,11 @@ def list_all(session: Session, flavour: str, schemas: list[str]) -> list[Listed]
         Listed(names.spell(schema), names.spell(name), is_table == "1" and engine not in WITHOUT_DATA, int(size or 0))
         for schema, name, is_table, engine, size in rows
     )
-    return sorted((one for one in found if one.schema in schemas), key=lambda one: (schemas.index(one.schema), one.name))
+    by_size = flavour == "mariadb"
+    return sorted(
+        (one for one in found if one.schema in schemas),
+        key=lambda one: (schemas.index(one.schema), one.bytes if by_size else 0, one.name),
+    )
 
 
 def spread(listed: list[Listed], most: int) -> list[list[Listed]]:
