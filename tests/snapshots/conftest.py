@@ -76,8 +76,9 @@ def shop(request: pytest.FixtureRequest, btrfs: pathlib.Path) -> Iterator[Databa
 
 @pytest.fixture
 def files(shop: DatabaseServer, make_fleet: MakeFleet) -> FleetFiles:
-    """A fleet whose database `shop` is backed up by a snapshot of its volume."""
-    return make_fleet(shop, method="snapshot", snapshot={"volume": "btrfs"})
+    """A fleet whose database `shop` is backed up by a snapshot of its volume, MySQL's in a folder that is named."""
+    elsewhere = {"folder": str(shop.process.directory / "elsewhere")} if shop.flavour == "mysql" else {}
+    return make_fleet(shop, method="snapshot", snapshot={"volume": "btrfs", **elsewhere})
 
 
 @pytest.fixture

@@ -38,8 +38,9 @@ def run_drill(installation: Installation, manifest: Manifest) -> Verdict:
 
 
 def left(server: DatabaseServer) -> list[pathlib.Path]:
-    """Return the snapshots that stand beside the data directory."""
-    return sorted(server.process.datadir.parent.glob(".proven-snapshot-*"))
+    """Return the snapshots that stand beside the data directory, or in the folder that is named."""
+    directory = server.process.directory
+    return sorted([*directory.glob(".proven-snapshot-*"), *directory.glob("elsewhere/.proven-snapshot-*")])
 
 
 def test_a_backup_under_writes_is_proven(
@@ -51,6 +52,10 @@ def test_a_backup_under_writes_is_proven(
     assert [artifact.name for artifact in manifest.artifacts] == [volume_backup.ARTIFACT]
     assert manifest.position is not None
     assert manifest.position.file.startswith("log.")
+    folder = installation.database("shop").snapshot.folder or str(shop.process.directory)  # type: ignore[union-attr] # it has one
+    assert [command.argv[-1] for command in manifest.commands if command.argv[1:3] == ["subvolume", "delete"]][-1].startswith(
+        f"{folder}/.proven-snapshot-"
+    )
     assert manifest.lock is not None
     assert manifest.lock.tables == ["shop.prices"]
     with capsys.disabled():
