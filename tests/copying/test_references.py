@@ -12,6 +12,7 @@ from include.proven import backup, copying, sweeping
 from include.proven.errors import ConfigError
 from include.proven.installation import Installation
 from include.proven.manifest import Manifest
+from include.proven.sabotage.workshop import Workshop
 from tests.catalog import records
 from tests.copying.points import NAME, put_noise
 from tests.copying.test_copy import PART, copy
@@ -68,3 +69,15 @@ def test_a_store_that_lets_objects_go_by_their_age_takes_none_that_refers(
         with pytest.raises(ConfigError, match=f"store {target} lets these go before it"):
             copy(opened, pair[1].recovery_point, "swift", target)
     copy(opened, pair[0].recovery_point, "swift", "s3")
+
+
+def test_a_copy_that_is_broken_on_purpose_has_all_objects_itself(
+    opened: Installation, pair: tuple[Manifest, Manifest], tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "workshop").mkdir()
+    workshop = Workshop(opened, "shop", pair[1].recovery_point, "swift", tmp_path / "workshop")
+    assert workshop.bring().reused == []
+    alone, place = workshop.lay_out()
+    catalog = alone.catalog("shop")
+    catalog.require_standing(catalog.manifest("shop", pair[1].recovery_point))
+    assert (place / f"{pair[0].recovery_point}.{NAME}").stat().st_size == 3 * PART

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import shutil
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import IO, Any
 
 from include.proven.manifest import Artifact, Manifest
 from include.proven.sabotage import dump, sealing
@@ -13,6 +14,8 @@ from include.proven.sabotage.edits import Deed, Edit
 from include.proven.sabotage.workshop import NotApplicableError, Workshop
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.asc"
+DUMP = ("dump", "definitions", "rows", "triggers")
+"""Roles of the artifacts that are a dump, or one by table together."""
 
 
 class Copy:
@@ -24,12 +27,9 @@ class Copy:
         """The good one."""
         self.folder = folder
 
-    def artifact(self, role: str = "dump") -> Artifact:
-        """Return the artifact of that role; of a dump by table, the largest of its rows in the place of the dump."""
-        fit = [artifact for artifact in self.manifest.artifacts if artifact.role == role]
-        if not fit and role == "dump":
-            return max((one for one in self.manifest.artifacts if one.role == "rows"), key=lambda one: one.bytes)
-        return fit[0]
+    def artifact(self) -> Artifact:
+        """Return the dump; of one by table the largest artifact of rows."""
+        return max((one for one in self.manifest.artifacts if one.role in ("dump", "rows")), key=lambda one: one.bytes)
 
     def replace(self, name: str, content: bytes) -> None:
         """Put a small file in the place of one."""
@@ -62,24 +62,29 @@ class Copy:
             stream.seek(-1, 1)
             stream.write(bytes([byte ^ 0x10]))
 
-    def alter(self, edit: Edit, *roles: str) -> str:
+    def alter(self, edit: Edit, *roles: str, of: str = "") -> str:
         """Alter the plain text of artifacts (default: the dump), seal them again and sign a manifest that describes them.
 
-        Fingerprint, inventory and canary stay what the source had. Return what was altered. Raise NotApplicableError if there
-        was nothing to alter.
+        Of a dump by table the first artifact is altered in which there is anything to alter; if `of` is named, the one with the
+        rows of that table. Fingerprint, inventory and canary stay what the source had. Return what was altered. Raise
+        NotApplicableError if there was nothing to alter.
         """
         deed = Deed()
-        if not roles and not any(artifact.role == "dump" for artifact in self.manifest.artifacts):
-            raise NotApplicableError("this dump was taken by table, and its text is in several artifacts")
-        for role in roles or ("dump",):
-            self.reseal(lambda stream: edit(dump.read(stream), deed), role)
+        for artifact in [one for one in self.manifest.artifacts if one.role in (roles or DUMP)]:
+            if (roles or not deed.thing) and (not of or artifact.role == "dump" or of in artifact.tables):
+                self.reseal(functools.partial(self._edit, edit, deed), artifact)
         if not deed.thing:
             raise NotApplicableError("this recovery point holds nothing of the sort")
         return deed.thing
 
-    def reseal(self, alter: sealing.Alter, role: str = "dump", *, compressed: bool = False, stranger: bool = False) -> None:
+    def _edit(self, edit: Edit, deed: Deed, stream: IO[bytes]) -> Iterator[bytes]:
+        return dump.say(edit(dump.with_definitions(dump.read(stream), self.manifest.inventory.get("tables", {})), deed))
+
+    def reseal(
+        self, alter: sealing.Alter, artifact: Artifact | None = None, *, compressed: bool = False, stranger: bool = False
+    ) -> None:
         """Alter the stream in an artifact, encrypt it for the fleet's recipients or for a stranger, and sign what it is now."""
-        artifact, installation = self.artifact(role), self.workshop.installation
+        artifact, installation = artifact or self.artifact(), self.workshop.installation
         source, target = self.folder / artifact.name, self.folder / f".{artifact.name}"
         keys = [self.workshop.stranger.public_key()] if stranger else installation.keyring.export_public_keys()
         changed = sealing.reseal(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, Literal
 
 from include.proven.agent import names
@@ -73,6 +73,28 @@ def read(stream: IO[bytes]) -> Iterator[Piece]:
             schema, section, name = "", "", ""
         kind, text = _whole(line, stream)
         yield Piece(kind, schema, section, name, text)
+
+
+class Unsaid(bytes):
+    """Text of a piece that whoever edits must see, and that is not in the stream."""
+
+
+def with_definitions(pieces: Iterator[Piece], definitions: Mapping[str, str]) -> Iterator[Piece]:
+    """Yield the definition of a table (`definitions`: by path) before its rows where the dump has none, as one by table."""
+    defined = ""
+    for piece in pieces:
+        if piece.kind == "definition":
+            defined = piece.path
+        elif piece.kind == "rows" and piece.path != defined and piece.path in definitions:
+            defined = piece.path
+            text = Unsaid(definitions[piece.path].encode("utf-8", "surrogateescape"))
+            yield Piece("definition", piece.schema, "table", piece.name, text)
+        yield piece
+
+
+def say(texts: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what is in the stream."""
+    return (text for text in texts if not isinstance(text, Unsaid))
 
 
 def unquote(name: bytes) -> str:

@@ -60,7 +60,8 @@ def lose_row_outside_snapshot(copy: Copy) -> str:
 
 def shift_times(copy: Copy) -> str:
     """Let every TIMESTAMP be another one by two hours."""
-    return copy.alter(edits.shift_times(tables_with(copy.manifest, INSTANT)[0]))
+    table = tables_with(copy.manifest, INSTANT)[0]
+    return copy.alter(edits.shift_times(table), of=table)
 
 
 def leave_out_table(copy: Copy) -> str:
