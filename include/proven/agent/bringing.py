@@ -36,7 +36,9 @@ def bring(job: BringingJob, context: Context, pours: Sequence[tuple[str, Pour]],
         size = _write_new(pathlib.Path(job["output"]), context, job["wanted"], [pour for _, pour in pours], found)
     else:
         processes.find_program(job["tools"]["client"][0], job["tools"]["path"])
-        client.Session(job["tools"], target, context.commands).close()
+        with client.Session(job["tools"], target, context.commands) as session:
+            # what is asked at the end must be allowed at the beginning
+            references.find_broken(session, [one["into"] for one in job["wanted"]])
         size = sum(_feed(job, context, target, name, pour) for name, pour in pours)
         _require_found(job["wanted"], found)
     seen = _look(job, target, context) if target else {}
