@@ -32,6 +32,8 @@ FOREIGN_KEY = re.compile(
 )  # fmt: skip
 CHECK = re.compile(rb"  CONSTRAINT " + NAME + rb" CHECK \(")
 OPTIONS = re.compile(rb"\) ENGINE=InnoDB(?=[ ;\n]|$)")
+ODD = re.compile(rb"WITH SYSTEM VERSIONING|SECONDARY_ENGINE")
+"""Options of tables that are not to be altered."""
 QUOTED = re.compile(NAME + rb"|" + TEXT, re.DOTALL)
 USE = re.compile(rb"USE (" + NAME + rb")")
 SETTING = re.compile(rb"/\*|SET ")
@@ -129,7 +131,7 @@ class Definitions:
 def _is_plain(body: list[bytes], options: bytes) -> bool:
     """Say whether a table is understood to its last line, and can take rows without any index but its primary key."""
     primary = next((found for found in map(PRIMARY.match, body) if found), None)
-    if primary is None or b"WITH SYSTEM VERSIONING" in QUOTED.sub(b"", options):
+    if primary is None or ODD.search(QUOTED.sub(b"", options)):
         return False
     for line in body:
         if not any(match(line) for match in (COLUMN.match, PRIMARY.match, CHECK.match, KEY.fullmatch, FOREIGN_KEY.fullmatch)):
