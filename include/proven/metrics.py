@@ -120,6 +120,8 @@ def _set_proof(gauges: Gauges, line: DatabaseLine) -> None:
     age = proof.data_age_seconds if proof else None
     proven = proof.started_at.timestamp() - age if proof and age is not None else None
     gauges.set("proven_proof_timestamp_seconds", "Of when the newest proven data is.", proven, **on)
+    way = line.newest_way.started_at.timestamp() if line.newest_way else None
+    gauges.set("proven_point_in_time_timestamp_seconds", "When the newest drill began that has proven the log.", way, **on)
     measured = proof.measured_rto_seconds if proof else None
     gauges.set("proven_restore_seconds", "What the newest proven drill took to build and restore.", measured, **on)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import pathlib
+
+import pytest
 
 from include.proven import drill, ids
 from include.proven.binlogs import lottery
@@ -45,3 +48,29 @@ def test_a_second_behind_the_last_recovery_point_is_reached_and_unproven(chained
     assert {check.name: check.outcome for check in verdict.checks} == {
         "fingerprint": "could-not-run", "moment": "pass", "tables": "pass", "server log": "pass", "environment": "pass"
     }  # fmt: skip
+
+
+@pytest.mark.failure("C8")
+def test_a_missing_incremental_in_front_of_the_log_is_named(chained: Chained, tmp_path: pathlib.Path) -> None:
+    lost, last = (link.recovery_point for link in chained.chain[2:])
+    asked = lottery.reach(chained.logged.opened, ask(chained), chained.younger.snapshot_at - datetime.timedelta(seconds=1))
+    assert asked.via == last
+    folder = next(chained.logged.store.rglob(lost))
+    hidden = folder.rename(tmp_path / lost)
+    try:
+        verdict = drill.run(chained.logged.opened, asked)
+    finally:
+        hidden.rename(folder)
+    assert verdict.outcome == "refuted"
+    assert f"the chain is broken at {last}: its base {lost} is not in store disk" in verdict.reason
+    assert f"can still be reached before it: {chained.chain[1].recovery_point}" in verdict.hint
+
+
+def test_no_server_is_recovered_from_files_and_the_way_by_hand_is_told(chained: Chained) -> None:
+    moment = f"{chained.younger.snapshot_at:%Y-%m-%d %H:%M:%S}"
+    done = chained.logged.files.run("restore", "shop", "--to", "connection:source", "--to", moment)
+    assert done.returncode not in (0, 3)
+    assert "holds the server's files" in done.stderr
+    position = chained.younger.position
+    assert position is not None
+    assert f"from {position.file} offset {position.offset} on" in " ".join(done.stderr.split())

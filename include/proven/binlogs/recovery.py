@@ -184,8 +184,8 @@ def _not_into_a_server(manifest: Manifest) -> ConfigError:
     place = continuity.position_of(manifest)
     return ConfigError(
         f"{manifest.recovery_point} holds the server's files: it can't be loaded into a server, to replay a log there",
-        hint="Restore it with --to folder:PATH, start a server on that data directory, and replay the log there with the"
-        f" server's own tool, from {place.file} offset {place.offset} on.",
+        hint="Restore it with --to folder:PATH, start a server on that data directory, and replay the log there by hand,"
+        f" from {place.file} offset {place.offset} on: docs/store-format.md, Binary logs. `drill --point-in-time` tries it.",
     )
 
 

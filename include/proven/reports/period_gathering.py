@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 import include.proven
 from include.proven import copies, ids
 from include.proven.catalog import Catalog
-from include.proven.catalog.drills import DrillEntry
+from include.proven.catalog.drills import CHAINS, DRILLS, DrillEntry
 from include.proven.catalog.removals import Removal
 from include.proven.errors import IntegrityError, ProvenError
 from include.proven.installation import Installation
@@ -21,6 +22,8 @@ from include.proven.reports.periods import DatabaseLine, DrillLine, PeriodDocume
 DAYS = 90
 PATIENCE = 1800.0
 """Seconds that a store may take: the verdicts of a year are many, and each is two objects and a signature."""
+MOST_WAYS = 20
+"""Drills by the binary log that are read to find one that is proven."""
 
 
 @dataclasses.dataclass
@@ -31,6 +34,8 @@ class _Held:
     entries: list[DrillEntry]
     lines: list[DrillLine] = dataclasses.field(default_factory=list)
     """Of the period, and older ones as far as they may have proven newer data."""
+    by_the_log: DrillLine | None = None
+    """The newest drill that has proven a way by the binary log."""
     removals: list[Removal] = dataclasses.field(default_factory=list)
     """Of the period."""
     problems: list[str] = dataclasses.field(default_factory=list)
@@ -85,6 +90,7 @@ def _draw_database(installation: Installation, name: str, since: datetime.dateti
         points_held={store: len(one.points) for store, one in held.items()},
         newest=lines[0] if lines else None,
         newest_proven=max((line for line in lines if line.outcome == "proven"), key=_newness, default=None),
+        newest_way=max((one.by_the_log for one in held.values() if one.by_the_log), key=lambda line: line.drill, default=None),
         drills=[line for line in lines if ids.started_at(line.drill) >= since],
         unfinished=sorted(_unfinished(held.values(), since)),
         problems=problems,
@@ -92,7 +98,9 @@ def _draw_database(installation: Installation, name: str, since: datetime.dateti
 
 
 def _read(catalog: Catalog, database: str, since: datetime.datetime) -> _Held:
-    held = _Held(catalog.recovery_points(database), catalog.drills(database))
+    drills = catalog.drills(database, (DRILLS, CHAINS))
+    held = _Held(catalog.recovery_points(database), [entry for entry in drills if entry.folder == DRILLS])
+    _read_ways(catalog, database, [entry for entry in reversed(drills) if entry.folder == CHAINS and entry.concluded], held)
     try:
         held.removals = [removal for removal in catalog.removals(database, since) if removal.outcome != "begun"]
     except IntegrityError as error:
@@ -110,6 +118,19 @@ def _read(catalog: Catalog, database: str, since: datetime.datetime) -> _Held:
             held.lines.append(_line(found.verdict, found.content))
             proven = max(proven, entry.recovery_point if found.verdict.outcome == "proven" else "")
     return held
+
+
+def _read_ways(catalog: Catalog, database: str, newest_first: Iterable[DrillEntry], held: _Held) -> None:
+    """Find the newest drill that has proven a way by the binary log."""
+    for entry in itertools.islice(newest_first, MOST_WAYS):
+        try:
+            found = catalog.signed_verdict(database, entry.recovery_point, entry.drill, entry.folder)
+        except IntegrityError as error:
+            held.problems.append(f"Store {catalog.store.name}: {error.what}.")
+            continue
+        if found.verdict.outcome == "proven":
+            held.by_the_log = _line(found.verdict, found.content)
+            return
 
 
 def _line(verdict: Verdict, content: bytes) -> DrillLine:

@@ -64,6 +64,8 @@ class DatabaseLine(Record):
     """The newest drill that has a verdict, in the period or before it."""
     newest_proven: DrillLine | None
     """Of those that ended proven, the newest one of the newest recovery point."""
+    newest_way: DrillLine | None = None
+    """The newest drill that has proven a way by the binary log, which is on no copy."""
     drills: list[DrillLine]
     """Of the period, newest first."""
     unfinished: list[str]
