@@ -177,11 +177,18 @@ def test_an_account_that_may_not_lock_is_told_both_ways_out(source: DatabaseServ
     assert "lock: if-allowed" in caught.value.hint
 
 
+@pytest.mark.parametrize("parallel", [1, 2])
 def test_without_a_lock_what_was_written_is_named_and_the_rest_proven(
-    source: DatabaseServer, schema: str, backup: Backup, objects: ObjectServer, keys: Keys, tmp_path: pathlib.Path
+    source: DatabaseServer,
+    schema: str,
+    backup: Backup,
+    objects: ObjectServer,
+    keys: Keys,
+    tmp_path: pathlib.Path,
+    parallel: int,
 ) -> None:
     with without(source, "RELOAD"), writing(source, schema, "orders"):
-        result = backup(lock="if-allowed", tools=late_dump(source, tmp_path))
+        result = backup(lock="if-allowed", tools=late_dump(source, tmp_path), parallel=parallel)
     assert Lock.model_validate(result["lock"]).kind == "none"
     tables = result["fingerprint"]["tables"]
     assert {name for name, table in tables.items() if table.get("unsteady")} == {f"{schema}.orders"}
@@ -203,12 +210,19 @@ def test_with_a_lock_nothing_is_unsteady_though_it_need_not_be_had(source: Datab
 
 
 @pytest.mark.failure("A5")
+@pytest.mark.parametrize("parallel", [1, 2])
 def test_tables_in_no_snapshot_are_of_the_same_moment(
-    source: DatabaseServer, schema: str, backup: Backup, objects: ObjectServer, keys: Keys, tmp_path: pathlib.Path
+    source: DatabaseServer,
+    schema: str,
+    backup: Backup,
+    objects: ObjectServer,
+    keys: Keys,
+    tmp_path: pathlib.Path,
+    parallel: int,
 ) -> None:
     tables = make_loose(source, schema)
     with writing(source, schema, "orders", *tables):
-        result = backup(tools=slow_dump(source, tmp_path))
+        result = backup(tools=slow_dump(source, tmp_path), parallel=parallel)
     assert result["lock"]["tables"] == sorted(f"{schema}.{table}" for table in tables)
     assert result["lock"]["held_seconds"] < 1  # others have not waited for the dump
     check = compare_fingerprints(result["fingerprint"], restored(source, result, objects, keys))
