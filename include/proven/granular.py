@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from include.proven import agent_client, engines, granular_files, progress, restore
-from include.proven.agent import fingerprint, jobs, looks, names, protocol, sections
+from include.proven.agent import fingerprint, jobs, looks, names, protocol, sections, server
 from include.proven.errors import ConfigError, IntegrityError
 from include.proven.installation import Installation
 from include.proven.manifest import Artifact, Manifest
@@ -63,6 +63,8 @@ def select(manifest: Manifest, tables: Sequence[str], schemas: Sequence[str], in
         raise ConfigError(
             f"nothing is named that could be restored as {into}", hint="Write --table SCHEMA.TABLE or --schema SCHEMA."
         )
+    if into.lower() in server.OWN_SCHEMAS:
+        raise ConfigError(f"{into} is the server's own schema", hint="Choose another name for --as.")
     if into and len(chosen) > 1:
         raise ConfigError(f"{len(chosen)} schemas can't all be restored as {into}", hint="Restore one schema at a time.")
     wanted = [jobs.Wanted(schema=schema, tables=found, into=into or schema) for schema, found in chosen.items()]

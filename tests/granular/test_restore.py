@@ -95,7 +95,7 @@ def test_a_table_brings_its_sequence_and_its_past(mariadb_source: DatabaseServer
     assert mariadb_source.sql("SELECT COUNT(*) FROM past FOR SYSTEM_TIME ALL", shop.schema) == [["2"]]
 
 
-def test_what_is_wrong_is_said(mariadb_source: DatabaseServer, take_shop: TakeShop) -> None:
+def test_what_is_wrong_is_said(mariadb_source: DatabaseServer, take_shop: TakeShop, tmp_path: pathlib.Path) -> None:
     shop = take_shop(mariadb_source)
     orders, numbered = f"{shop.schema}.orders", f"{shop.schema}.numbered"
     for tables, schemas, into, words in (
@@ -106,6 +106,7 @@ def test_what_is_wrong_is_said(mariadb_source: DatabaseServer, take_shop: TakeSh
         ([orders], ["proven_canary"], "b", "can't all be restored as b"),
         ([numbered], [], "b", "names its schema"),
         ([], [], "b", "nothing is named"),
+        ([orders], [], "MySQL", "the server's own"),
     ):
         with pytest.raises(ConfigError, match=words) as refused:
             granular.select(shop.manifest, tables, schemas, into)
@@ -119,3 +120,9 @@ def test_what_is_wrong_is_said(mariadb_source: DatabaseServer, take_shop: TakeSh
         granular.into_server(shop.opened, manifest, granular.select(manifest, [orders], []), shop.admin, store="swift")
     assert "values differ" in raised.value.detail
     assert any("drop it there" in note for note in raised.value.__notes__)
+
+    damaged = [artifact.model_copy(update={"plain_sha256": "0" * 64}) for artifact in shop.manifest.artifacts]
+    manifest = shop.manifest.model_copy(update={"artifacts": damaged})
+    with pytest.raises(IntegrityError, match="checksum mismatch"):
+        granular.into_folder(shop.opened, manifest, granular.select(manifest, [orders], []), tmp_path / "out", store="swift")
+    assert not list((tmp_path / "out").iterdir())
