@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
 from include.proven import agent_client, errors
+from tests.agent import processes
 from tests.agent.jobs import Keys, restore_job, seal
 from tests.agent.object_server import ObjectServer
 from tests.servers.databases import DatabaseServer
@@ -229,3 +233,22 @@ def test_a_disk_without_room_for_an_index_is_not_held_against_the_recovery_point
     ]
     with pytest.raises(errors.SandboxError, match=f"the indexes of {schema}.t: the target has no space left"):
         agent_client.run(restore_job({"artifacts": artifacts}, objects, keys, source.tools, source.admin))
+
+
+def test_a_client_that_is_killed_in_its_lane(mariadb_source: DatabaseServer, objects: ObjectServer, keys: Keys) -> None:
+    schema = mariadb_source.fresh_schema("killed")
+    plain = Plain(Dumper(mariadb_source, schema, objects, keys), mariadb_source, schema)
+    artifacts = plain.artifacts(good=b"INSERT INTO good VALUES (1,1);\n", bad=b"SELECT SLEEP(999);\n")
+    asleep = "SELECT 1 FROM information_schema.processlist WHERE info = 'SELECT SLEEP(999)'"
+
+    def kill_client() -> None:
+        processes.wait_until(lambda: mariadb_source.sql(asleep) and len(processes.at_work(os.getpid(), "mariadb")) == 1, 120.0)
+        for client in processes.at_work(os.getpid(), "mariadb"):
+            os.kill(client, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_client)
+    killer.start()
+    with pytest.raises(errors.ToolError, match=r"was killed by SIGKILL during the load of rows-killed_\w+.bad"):
+        agent_client.run(restore_job({"artifacts": artifacts}, objects, keys, mariadb_source.tools, mariadb_source.admin))
+    killer.join()
+    assert "later" not in plain.tables()
