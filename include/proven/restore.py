@@ -7,6 +7,7 @@ artifact's first kilobytes with the private key; the private key itself and the 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 
 from include.proven import agent_client, engines, progress
 from include.proven.agent import jobs, looks, protocol
+from include.proven.catalog.at_once import map_at_once, open_pool
 from include.proven.encryption import keyring
 from include.proven.errors import ConfigError, EncryptionError, IntegrityError, StoreError
 from include.proven.hosts.contract import Host
@@ -72,7 +74,8 @@ def load_into(
             hint="Restore it with --to folder:PATH, which gives a data directory that a server can be started on.",
         )
     reads = Reads.of(installation.store(store), manifest)
-    artifacts = [open_artifact(installation, reads, artifact) for artifact in manifest.artifacts]
+    with open_pool(reads.store, len(manifest.artifacts)) as pool:
+        artifacts = map_at_once(pool, functools.partial(open_artifact, installation, reads), manifest.artifacts)
     job = _job(installation, manifest, store, artifacts, target=target, sandbox=sandbox)
     return agent_client.run(job, host=host, name=name, reconnect=bool(name), signer=reads, on_progress=on_progress)
 

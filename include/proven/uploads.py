@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
+from include.proven.catalog.at_once import map_at_once, open_pool
 from include.proven.errors import IntegrityError, StoreError
 from include.proven.manifest import Part
 from include.proven.stores.contract import OutgoingPart, SignedRequest, Store, Upload
@@ -31,13 +33,16 @@ class Uploads:
 
     def commit(self, store: str, artifacts: Sequence[dict[str, Any]]) -> None:
         """Compare every part with what the store holds, then make each artifact visible there that was sent."""
-        for artifact in artifacts:
-            if artifact.get("at"):
-                continue  # an earlier recovery point has sent it
+        sent = [artifact for artifact in artifacts if not artifact.get("at")]  # the others an earlier recovery point has sent
+        for artifact in sent:
             if not self.resumed and (store, artifact["name"]) not in self.opened:
                 raise IntegrityError(f"the agent says it sent {artifact['name']}, but never asked where to")
-            parts = [Part.model_validate(part) for part in artifact["parts"]]
-            self.stores[store].commit_upload(self._open(store, artifact["name"]), parts)
+        with open_pool(self.stores[store], len(sent)) as pool:
+            map_at_once(pool, functools.partial(self._commit_one, store), sent)
+
+    def _commit_one(self, store: str, artifact: dict[str, Any]) -> None:
+        parts = [Part.model_validate(part) for part in artifact["parts"]]
+        self.stores[store].commit_upload(self._open(store, artifact["name"]), parts)
 
     def _open(self, store: str, artifact: str) -> Upload:
         if (store, artifact) not in self.opened:
