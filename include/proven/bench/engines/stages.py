@@ -15,8 +15,9 @@ from include.proven.bench.engines.bed import CONTAINER, Bed
 from include.proven.bench.engines.by_hand import ByHand
 from include.proven.bench.engines.meter import Span
 from include.proven.bench.engines.outcome import Outcomes
+from include.proven.fleet import databases
 
-LEVEL = 3
+LEVEL = int(databases.Database.model_fields["compression_level"].default)
 """zstd's level in a fleet that names none."""
 DUMP, COPY, FINGERPRINT, LOAD = "dump", "copy of the files", "fingerprint", "load, one stream, tuned server"
 FIRST = {ours.ONE: DUMP, ours.TABLES: DUMP, ours.FILES: COPY}

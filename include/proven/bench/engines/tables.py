@@ -14,7 +14,6 @@ from include.proven.bench.engines.race import Found
 
 TITLES: dict[Kind, str] = {"backup": "backup", "restore": "restore", "stage": "a stage alone"}
 WORDS = {True: "yes", False: "**no**", None: "–"}
-CLIENTS = {"mariadb": "mariadb", "mysql": "mysql"}
 BAR, ROW, LABELS, FIGURE, WIDTH = 14, 22, 360, 60, 860
 """Pixels of the plot: a bar's height, a line's, the space of the labels, of the figure behind the bar, all."""
 
@@ -22,7 +21,7 @@ BAR, ROW, LABELS, FIGURE, WIDTH = 14, 22, 360, 60, 860
 def render(found: Found) -> str:
     """Return the tables of a run: backups, restores, stages, targets."""
     parts = [_table(found.outcomes, kind) for kind in TITLES]
-    judged = targets.judge(found.outcomes, CLIENTS[found.flavour])
+    judged = targets.judge(found.outcomes, found.flavour)
     rows = [f"| {one.what} | {one.wanted} | {one.measured} | {WORDS[one.met]} |" for one in judged]
     return "\n".join([*parts, "| target | wanted | measured | met |", "|---|---:|---:|---|", *rows, ""])
 

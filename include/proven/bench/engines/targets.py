@@ -26,13 +26,13 @@ class Target:
     met: bool | None
 
 
-def judge(outcomes: Outcomes, client: str) -> Iterator[Target]:
-    """Yield every promise; `client` is the program that loads SQL by hand."""
+def judge(outcomes: Outcomes, flavour: str) -> Iterator[Target]:
+    """Yield every promise about servers of a flavour, whose client has its name."""
     yield from _bounds(outcomes)
     logical = (ours.ONE, ours.TABLES)
     for way in logical:
         yield _faster(outcomes, "backup", way, GZIP, FASTER_BACKUP)
-    gunzip = f"gpg, gunzip, {client}"
+    gunzip = f"gpg, gunzip, {flavour}"
     for way in logical:
         yield _faster(outcomes, "restore", way, gunzip, FASTER_RESTORE)
     yield _faster(outcomes, "restore", ours.FILES, gunzip, FASTER_FILES)
