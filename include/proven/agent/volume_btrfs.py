@@ -6,14 +6,13 @@ Whoever has a snapshot keeps it locked (flock): one that nobody has locked was l
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pathlib
 import subprocess
 import time
 from collections.abc import Sequence
 
-from . import processes
+from . import folder_locks, processes
 from .context import Context
 from .errors import AgentError
 from .pipeline import describe_status
@@ -54,7 +53,7 @@ class Btrfs:
         self.folder = self._snapshot / self._source.relative_to(self._subvolume)
         self._lock_place()
         for left in sorted(self._snapshot.parent.glob(f"{PREFIX}*")):
-            lock = _lock(left)
+            lock = folder_locks.lock(left, HINT)
             if lock is not None:
                 self._delete(left)
                 os.close(lock)  # its room is free only when nobody has it open
@@ -66,7 +65,7 @@ class Btrfs:
         """Make the snapshot and lock it."""
         if not self._make(seconds):
             return False
-        own = _lock(self._snapshot)
+        own = folder_locks.lock(self._snapshot, HINT)
         if own is None:
             raise AgentError("source", f"{self._snapshot}: another process has it locked")
         self._locks.append(own)
@@ -90,7 +89,7 @@ class Btrfs:
 
     def _lock_place(self) -> None:
         until = time.monotonic() + PATIENCE
-        while (lock := _lock(self._snapshot.parent)) is None:
+        while (lock := folder_locks.lock(self._snapshot.parent, HINT)) is None:
             if time.monotonic() > until:
                 what = f"another backup has made a snapshot in {self._snapshot.parent} for {PATIENCE:g} s"
                 raise AgentError("source", what, hint="Find it (`lsof` on that folder) and end it if it hangs.")
@@ -129,17 +128,3 @@ def _find_subvolume(folder: pathlib.Path) -> pathlib.Path:
     while folder.stat().st_ino != ROOT:
         folder = folder.parent
     return folder
-
-
-def _lock(folder: pathlib.Path) -> int | None:
-    """Lock a folder until the file is closed that is returned. None: somebody else has it locked. Raise AgentError (source)."""
-    try:
-        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise AgentError("source", f"{folder}: can't be opened", detail=str(error), hint=HINT) from None
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(opened)
-        return None
-    return opened
