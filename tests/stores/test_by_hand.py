@@ -19,6 +19,7 @@ from include.proven.engines import engine
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import MakeFleet
 from tests.servers.swift import Swift
+from tests.several.test_reuse import TABLES
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs/store-format.md"
 
@@ -51,7 +52,9 @@ def empty_server(source: DatabaseServer) -> Iterator[servers.ServerProcess]:
         shutil.rmtree(directory)
 
 
+@pytest.mark.parametrize("parallel", [1, 2], ids=["one dump", "by table, rows of an older one"])
 def test_page_restores_a_recovery_point(
+    parallel: int,
     source: DatabaseServer,
     empty_server: servers.ServerProcess,
     make_fleet: MakeFleet,
@@ -63,8 +66,13 @@ def test_page_restores_a_recovery_point(
     schema = source.fresh_schema()
     source.sql("CREATE TABLE t (id INT PRIMARY KEY, word VARCHAR(40)); INSERT INTO t VALUES (1, 'Grüße 🦀'), (2, NULL)", schema)
     source.sql(f"CREATE USER IF NOT EXISTS hand IDENTIFIED BY 'x'; GRANT SELECT ON {schema}.* TO hand")
-    files = make_fleet(source, schemas=[schema])
-    backup.take_backup(files.open(monkeypatch), "shop", backup.new_id())
+    if parallel > 1:
+        source.sql(TABLES, schema)
+    files = make_fleet(source, schemas=[schema], parallel=parallel)
+    opened = files.open(monkeypatch)
+    for _ in range(parallel):
+        manifest = backup.take_backup(opened, "shop", backup.new_id()).manifest
+    assert len(manifest.reused) == (2 if parallel > 1 else 0)
 
     script = "set -e\n" + "".join(commands())
     values = {
@@ -76,7 +84,7 @@ def test_page_restores_a_recovery_point(
     done = run_by_hand(assign(script, **values), swift, gpg_home, source, empty_server, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "VALIDSIG" in done.stdout
-    assert done.stdout.count(": OK\n") == 6
+    assert done.stdout.count(": OK\n") == 2 * len(manifest.artifacts)
 
     restored = DatabaseServer(
         source.flavour,
