@@ -6,11 +6,14 @@ import contextlib
 import dataclasses
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -32,7 +35,7 @@ CREATE TABLE brake (pulled INT);
 DELIMITER //
 CREATE PROCEDURE churn() BEGIN
   REPEAT
-    INSERT INTO moves (note) VALUES (REPEAT(MD5(RAND()), 5));
+    INSERT INTO moves (note) VALUES (REPEAT(UUID(), 4));
     UPDATE moves SET note = 'moved' WHERE id % 7 = 0 ORDER BY id DESC LIMIT 3;
     DELETE FROM moves WHERE id % 11 = 0 ORDER BY id DESC LIMIT 1;
     DO SLEEP(0.02);
@@ -40,6 +43,10 @@ CREATE PROCEDURE churn() BEGIN
 END//
 DELIMITER ;
 """
+
+
+CLONES = ["--performance-schema=ON"]
+"""What tells how far a clone is."""
 
 
 @dataclasses.dataclass
@@ -60,16 +67,41 @@ def chained(mariadb_path: list[pathlib.Path], gpg_home: DemoKeys) -> Iterator[Ch
         servers.find_program("mariadb-backup", mariadb_path)
     except ProvenError as error:
         give_up("mariadb-backup", str(error))
-    options = {"method": "physical", "binlogs": {"lag": "1s", "piece": "100 KB"}}
-    with logged.running("mariadb", mariadb_path, gpg_home, **options) as made:
-        made.sql(physical_grants("proven@'127.0.0.1'", "mariadb"))
+    with backing_up("mariadb", mariadb_path, gpg_home, ["incremental"] * 3) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def cloned(mysql_path: list[pathlib.Path], gpg_home: DemoKeys) -> Iterator[Chained]:
+    """A MySQL likewise, which has no incrementals: it clones itself twice."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="proven-clones-", dir="/var/tmp"))
+    folder.chmod(0o777)  # the server enters it
+    try:
+        with backing_up("mysql", mysql_path, gpg_home, [], options=CLONES, clone_folder=str(folder)) as made:
+            yield made
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def backing_up(
+    flavour: str, path: list[pathlib.Path], keys: DemoKeys, links: Sequence[str], **database: Any
+) -> Iterator[Chained]:
+    """Run a server that is written to, streamed and backed up by its files at the same time: a full one and these links."""
+    database |= {"method": "physical", "binlogs": {"lag": "1s", "piece": "100 KB"}}
+    with logged.running(flavour, path, keys, **database) as made:
+        shop = SHOP
+        if flavour == "mysql":
+            made.sql("INSTALL PLUGIN clone SONAME 'mysql_clone.so'")
+            shop = SHOP.replace("MyISAM", "InnoDB")  # a clone holds nothing else
+        made.sql(physical_grants("proven@'127.0.0.1'", flavour))
         streams.let_stream(made.source)
-        made.sql("CREATE DATABASE shop; USE shop;" + SHOP + CHURN)
+        made.sql("CREATE DATABASE shop; USE shop;" + shop + CHURN)
         chain = [made.back_up()]
         with streaming_along(made), churning(made):
-            chain += [made.back_up("incremental") for _ in range(3)]
+            chain += [made.back_up(kind) for kind in links]
             wait_for_ticks(made, 4)
-            younger = made.back_up("incremental")
+            younger = made.back_up(links[-1] if links else "full")
         streaming.stream(made.opened, "shop", seconds=1)
         yield Chained(made, chain, younger)
 
@@ -90,7 +122,8 @@ def streaming_along(made: Logged) -> Iterator[None]:
 @contextlib.contextmanager
 def churning(made: Logged) -> Iterator[None]:
     """Have somebody write meanwhile."""
-    argv = [servers.find_program("mariadb", made.source.path), "--no-defaults", "-uroot", f"-S{made.source.admin['socket']}"]
+    client = servers.find_program(made.source.tools["client"][0], made.source.path)
+    argv = [client, "--no-defaults", "-uroot", f"-S{made.source.admin['socket']}"]
     writer = subprocess.Popen([*argv, "shop", "-e", "CALL churn()"])
     try:
         yield
@@ -102,8 +135,13 @@ def churning(made: Logged) -> Iterator[None]:
 
 def wait_for_ticks(made: Logged, count: int) -> None:
     """Wait until the stream has written so many ticks from now on."""
-    ticks = "SELECT COALESCE(MAX(id), 0) FROM proven_canary.ticks"
-    wanted, deadline = int(made.sql(ticks)[0][0]) + count, time.monotonic() + 120
-    while int(made.sql(ticks)[0][0]) < wanted:
+    wanted, deadline = newest_tick(made) + count, time.monotonic() + 120
+    while newest_tick(made) < wanted:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def newest_tick(made: Logged) -> int:
+    """Return the number of the newest tick, 0 where the stream has not made their table yet."""
+    there = made.sql("SHOW TABLES FROM proven_canary LIKE 'ticks'")
+    return int(made.sql("SELECT COALESCE(MAX(id), 0) FROM proven_canary.ticks")[0][0]) if there else 0

@@ -8,12 +8,12 @@ import pytest
 
 from include.proven.installation import Installation
 from tests.binlogs import streams
-from tests.binlogs.chained import chained
+from tests.binlogs.chained import chained, cloned
 from tests.binlogs.kept import kept, twin
 from tests.servers.databases import DatabaseServer, run_source
 from tests.servers.fleets import FleetFiles, MakeFleet
 
-__all__ = ["chained", "kept", "twin"]
+__all__ = ["chained", "cloned", "kept", "twin"]
 TABLE = "CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, note LONGTEXT)"
 
 

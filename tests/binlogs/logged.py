@@ -13,7 +13,7 @@ import secrets
 import struct
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -133,10 +133,14 @@ class Logged:
 
 
 @contextlib.contextmanager
-def running(flavour: str, path: list[pathlib.Path], keys: DemoKeys, **database: Any) -> Iterator[Logged]:
-    """Run a source that keeps a log, with a fleet of its own. `database` are more of its settings in there."""
+def running(
+    flavour: str, path: list[pathlib.Path], keys: DemoKeys, *, options: Sequence[str] = (), **database: Any
+) -> Iterator[Logged]:
+    """Run a source that keeps a log, with more `options`, and a fleet of its own. `database`: more of its settings there."""
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(contextlib.contextmanager(run_source)(flavour, path, options=OPTIONS[flavour]))
+        source = stack.enter_context(
+            contextlib.contextmanager(run_source)(flavour, path, options=[*OPTIONS[flavour], *options])
+        )
         pager = stack.enter_context(running_pager())
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="proven-logged-")))
         sandboxes = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="proven-sandboxes-", dir="/var/tmp")))

@@ -26,6 +26,14 @@ def figures(verdict: Verdict) -> dict[str, str]:
 
 def test_a_full_one_three_links_and_the_log_lead_to_a_second(chained: Chained) -> None:
     """The lottery's way, from the last link of the chain, so that all of it is restored."""
+    reach_a_second(chained)
+
+
+def test_a_clone_and_the_log_lead_to_a_second(cloned: Chained) -> None:
+    reach_a_second(cloned)
+
+
+def reach_a_second(chained: Chained) -> None:
     start, end = chained.chain[-1], chained.younger
     moment = lottery.draw_second(start.snapshot_at, end.snapshot_at)
     asked = lottery.reach(chained.logged.opened, ask(chained), moment)
