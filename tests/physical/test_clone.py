@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ import pytest
 from include.proven import backup, drill, ids
 from include.proven.agent import clone_place
 from include.proven.agent.client import Session
-from include.proven.agent.clone import Clone, MissedError
+from include.proven.agent.clone import STAGES, Clone, MissedError
 from include.proven.agent.errors import AgentError
 from include.proven.agent.processes import CommandLog
 from include.proven.engines.grants import physical_grants
@@ -147,6 +148,35 @@ def test_a_lock_that_comes_too_late_is_noticed(server: DatabaseServer, folder: p
     finally:
         clone.close()
         shutil.rmtree(place)
+
+
+def test_a_clone_that_was_faster_than_the_lock_is_made_again(
+    server: DatabaseServer, folder: pathlib.Path, make_fleet: MakeFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = make_fleet(server, method="physical", clone_folder=str(folder), lock_time_limit="2m").open(monkeypatch)
+    other, watcher = (Session(server.tools, server.admin, CommandLog()) for _ in range(2))
+    other.execute("LOCK TABLES shop.orders WRITE")
+    state = STAGES.format(folder / f"{clone_place.PREFIX}%/clone-1")
+
+    enough = threading.Event()
+
+    def let_go() -> None:
+        while not enough.wait(0.05) and ("REDO COPY", "Completed") not in [row[:2] for row in watcher.query(state)]:
+            pass
+        other.execute("UNLOCK TABLES")
+
+    letting_go = threading.Thread(target=let_go)
+    letting_go.start()
+    try:
+        backup.take_backup(opened, "shop", backup.new_id())
+    finally:
+        enough.set()
+        letting_go.join()
+        other.close()
+        watcher.close()
+    (status,) = server.sql("SELECT DESTINATION, STATE FROM performance_schema.clone_status")
+    assert (pathlib.Path(status[0]).name, status[1]) == ("clone-2", "Completed")
+    assert list(folder.iterdir()) == []
 
 
 def test_a_lock_that_is_held_up_ends_the_backup_and_its_clone(

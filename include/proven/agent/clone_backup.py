@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import shutil
 import time
@@ -14,6 +15,7 @@ from .clone_place import ClonePlace
 from .context import Context
 from .errors import AgentError
 from .jobs import CloneJob
+from .moment import STAY
 from .pipeline import Pipeline
 from .volume_backup import VolumeBackup
 from .volume_moment import VolumeMoment
@@ -55,6 +57,7 @@ class CloneBackup(VolumeBackup):
         asked = questions.Questions(self._job["questions"], self._tools, self._job["source"], self._context.commands)
         witness = self._connect()
         server.steady(witness, self._result["server"]["flavour"])
+        witness.execute(STAY)
         with self._context.progress.stage("clone"):
             folder, shared = self._make_clone(reader, asked, witness, place)
         volume_files.require_plain(folder)
@@ -101,7 +104,8 @@ class CloneBackup(VolumeBackup):
         try:
             pipeline.run()
         except BaseException:
-            clone_place.end_clone(self._connect, clone.folder)
+            with contextlib.suppress(AgentError):  # a server that is gone is told of already
+                clone_place.end_clone(self._connect, clone.folder)
             raise
         finally:
             clone.close()

@@ -42,7 +42,7 @@ class VolumeMoment:
         self._lock = snapshot.Lock(connect(), job["lock_seconds"], snapshot.choose_kind(server))
         holder = connect() if loose else None
         self._tables = loose_tables.TableLock(holder, loose) if holder else None
-        for session in filter(None, (reader, holder)):
+        for session in filter(None, (reader, holder, self._lock.session)):
             session.execute(STAY)
 
     def open(self, volume: snapshot.Shared, require: Callable[[], None] = lambda: None) -> None:
