@@ -48,7 +48,7 @@ BUILT_IN: dict[str, BuiltIn] = {
         ("fingerprint",), lambda about, seen: compare.compare_fingerprints(about.manifest.fingerprint, seen["fingerprint"])
     ),
     "objects": BuiltIn(
-        ("inventory",), lambda about, seen: objects.compare_inventories(about.manifest.inventory, seen["inventory"])
+        ("inventory",), lambda about, seen: objects.compare_inventories(objects.expected_of(about.manifest), seen["inventory"])
     ),
     "references": BuiltIn(
         ("references",), lambda about, seen: engine_checks.judge_references(about.manifest.inventory, seen["references"])

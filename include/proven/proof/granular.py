@@ -9,7 +9,7 @@ from include.proven.agent import names
 from include.proven.agent.jobs import Wanted
 from include.proven.manifest import Manifest
 from include.proven.proof.compare import compare_fingerprints
-from include.proven.proof.objects import NOUNS, Inventory, compare_inventories
+from include.proven.proof.objects import NOUNS, Inventory, compare_inventories, expected_of
 from include.proven.proof.verdict import Check
 
 SERVERS = frozenset({"accounts", "grants", "broken"})
@@ -25,14 +25,12 @@ def compare(manifest: Manifest, wanted: Sequence[Wanted], seen: dict[str, Any]) 
     restored = seen["inventory"]
     for one in wanted:
         restored = _rename(restored, one)
-    # files have the counter that the server wrote last, which stays behind the one in its memory
-    left_out = SERVERS | {"counters"} if manifest.of_files else SERVERS
     source = {
         kind: {name: text for name, text in defined.items() if _is_wanted(kind, name, wanted, restored.get(kind, {}))}
-        for kind, defined in manifest.inventory.items()
-        if kind not in left_out
+        for kind, defined in expected_of(manifest).items()
+        if kind not in SERVERS
     }
-    copy = {kind: defined for kind, defined in restored.items() if kind not in left_out}
+    copy = {kind: defined for kind, defined in restored.items() if kind not in SERVERS}
     algorithm = manifest.fingerprint.get("algorithm")
     return [
         compare_fingerprints(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from include.proven.manifest import Manifest
 from include.proven.proof import definitions
 from include.proven.proof.answers import answer, could_not_run, count
 from include.proven.proof.verdict import Check
@@ -29,6 +30,19 @@ PASSING = frozenset({"passing_events"})
 """Kinds that may be gone by the time of the drill."""
 
 Inventory = dict[str, dict[str, str]]
+
+
+def expected_of(manifest: Manifest) -> Inventory:
+    """Return the inventory that a copy of a recovery point must have.
+
+    Of files, AUTO_INCREMENT is what the server has written: behind the last number in use. In its memory it may have been
+    further, for numbers that a statement has reserved and not used: a restart of the source would have given them out as well.
+    """
+    if not manifest.of_files:
+        return manifest.inventory
+    sequences = manifest.inventory.get("sequences", {})
+    counters = {name: least for name, least in manifest.inventory.get("counters", {}).items() if name in sequences}
+    return {**manifest.inventory, "counters": counters}
 
 
 def compare_inventories(source: Inventory, restored: Inventory) -> Check:
