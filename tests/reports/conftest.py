@@ -48,7 +48,8 @@ class Drilled:
 
 @pytest.fixture(scope="session")
 def drilled(tmp_path_factory: pytest.TempPathFactory, mariadb_source: DatabaseServer, gpg_home: DemoKeys) -> Iterator[Drilled]:
-    """Drill two backups, the second against what the first had seen, and a forged manifest that claims to be a third."""
+    """Drill two backups, the second against what the first had seen, and a forged manifest that claims to be a third. A way by
+    the binary log to the first was proven, too."""
     folder = tmp_path_factory.mktemp("reports")
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(dir="/var/tmp") as place:
         pathlib.Path(place).chmod(0o711)
@@ -65,6 +66,8 @@ def drilled(tmp_path_factory: pytest.TempPathFactory, mariadb_source: DatabaseSe
         refuted = try_it(installation, second)
         forged = forge(second, store)
         untrusted = try_it(installation, second.model_copy(update={"recovery_point": forged}))
+        way = {"drill": ids.new_drill(), "via": "20261101T000000Z-full-00000000"}
+        installation.catalog("shop").record_verdict(proven.model_copy(update=way))
         yield Drilled(files, installation, proven, refuted, untrusted, store)
 
 

@@ -47,6 +47,7 @@ def test_they_say_what_the_records_say(read: dict[str, float], drilled: Drilled)
     proven_of = drilled.proven.started_at.timestamp() - drilled.proven.data_age_seconds
     assert read["proven_proof_timestamp_seconds shop"] == pytest.approx(proven_of)
     assert read["proven_drill_timestamp_seconds shop"] == pytest.approx(drilled.untrusted.started_at.timestamp())
+    assert read["proven_point_in_time_timestamp_seconds shop"] == drilled.proven.started_at.timestamp()
     assert read["proven_restore_seconds shop"] == drilled.proven.measured_rto_seconds
     assert [read[f"proven_verdict shop {outcome}"] for outcome in ("proven", "refuted", "unproven")] == [0, 1, 0]
     assert (read["proven_rpo_seconds shop"], read["proven_rto_seconds idle"]) == (26 * 3600, 3600)
