@@ -131,8 +131,7 @@ class LocalSandbox:
             process.socket.with_name(f"{process.socket.name}.lock").unlink(missing_ok=True)
             shutil.rmtree(process.datadir)
             (process.directory / INCOMING / process.datadir.name).rename(process.datadir)
-            # what was copied as it stood is mended as after a crash, and only this has what a torn page was to be
-            files = [*engine.datadir_options(process.datadir), "--innodb-doublewrite=ON"]
+            files = engine.datadir_options(process.datadir)
             process = self._ordered(engine, order, first=engine.access_statements(), options=files)
             self._run(process, order, process.start)
 
