@@ -167,7 +167,8 @@ class Cause:
         """Return what people have heard since, but for the pages of other causes and the end of what was wrong before."""
         events = heard.read(self.stage.heard)
         last = {one.key: one.action for one in events if one.at < self.begun}
-        others = {key for key, action in last.items() if action == "trigger"} | {row.key for row in self.stage.rows}
+        # two causes may have the same page: one that was seen to its end is none of the others
+        others = {key for key, action in last.items() if action == "trigger"} | {row.key for row in self.stage.rows if row.fault}
         others -= {self.row.key}
         return [one for one in events if one.at >= self.begun and one.key not in others]
 
