@@ -168,7 +168,9 @@ class Cause:
         events = heard.read(self.stage.heard)
         last = {one.key: one.action for one in events if one.at < self.begun}
         # two causes may have the same page: one that was seen to its end is none of the others
-        others = {key for key, action in last.items() if action == "trigger"} | {row.key for row in self.stage.rows if row.fault}
+        others = {key for key, action in last.items() if action == "trigger"} | {
+            row.key for row in self.stage.rows if row.fault
+        }
         others -= {self.row.key}
         return [one for one in events if one.at >= self.begun and one.key not in others]
 
