@@ -110,8 +110,9 @@ def test_a_row_that_can_not_be_hashed_is_an_error(source: DatabaseServer, schema
     assert caught.value.detail == "1 of 2 rows could not be hashed"
 
 
-def test_a_table_that_is_replaced_while_it_is_looked_at_is_an_error(source: DatabaseServer, schema: str) -> None:
-    source.sql("DROP TABLE IF EXISTS t; CREATE TABLE t (a INT)", schema)
+def test_a_table_that_is_replaced_while_it_is_looked_at_is_an_error(source: DatabaseServer) -> None:
+    schema = source.fresh_schema("replaced")
+    source.sql("CREATE TABLE t (a INT)", schema)
     with open_session(source) as session:
         ask = session.query
 
