@@ -64,11 +64,17 @@ def test_tables_that_no_view_is_made_of_come_and_go(source: DatabaseServer, sche
         changes.require_none(before, changes.look(session, [schema]))
 
 
+INVALID = "dump: Couldn't execute 'SHOW FIELDS FROM `seen`': View 'x.seen' references invalid table(s) (1356)"
+ENDS = {"the dump ends well": "", "a view was not there when it was dumped": f'; echo "{INVALID}" >&2; exit 2'}
+
+
 @pytest.mark.failure("C3")
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_a_backup_in_which_a_view_was_made_is_none(
-    source: DatabaseServer, schema: str, objects: ObjectServer, keys: Keys, tmp_path: pathlib.Path
+    source: DatabaseServer, schema: str, objects: ObjectServer, keys: Keys, tmp_path: pathlib.Path, end: str
 ) -> None:
-    tools = with_dump(source, tmp_path, f'real "$@"; touch {tmp_path}/dumped; until [ -e {tmp_path}/go ]; do sleep 0.05; done')
+    wait = f"touch {tmp_path}/dumped; until [ -e {tmp_path}/go ]; do sleep 0.05; done"
+    tools = with_dump(source, tmp_path, f'real "$@"; {wait}{end}')
 
     def define() -> None:
         while not (tmp_path / "dumped").exists():

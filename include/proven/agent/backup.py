@@ -170,7 +170,11 @@ class Backup:
             pipeline.on_failure(shared.cut)
             pipeline.on_failure(stalled.end)
             pipeline.on_failure(asked.cut)
-            pipeline.run()
+            try:
+                pipeline.run()
+            except dumping.InvalidViewError:
+                self._require_unchanged()  # else it is the better reason
+                raise
         self._result |= {"snapshot_at": shared.at, "lock": shared.describe(), "position": shared.position}
 
     def _hold(self, reader: client.Session, commands: list[list[str]]) -> list[HeldTool]:

@@ -21,6 +21,10 @@ NO_SUCH_TABLE = 1146
 OTHER_COLUMNS = "Error in field count for table"
 
 
+class InvalidViewError(AgentError):
+    """A view refers to what is not there: it never was, or is being replaced just now."""
+
+
 def check_version(tools: Tools, server: dict[str, Any], log: CommandLog) -> None:
     """Raise AgentError (tool) if the dump tool is of another flavour, or of an older series than the server.
 
@@ -72,7 +76,7 @@ def explain_death(process: Process, status: int, endpoint: Endpoint) -> AgentErr
     died = f"{process.name} {describe_status(status)}"
     if code in BAD_VIEW:
         hint = "A view refers to something that is gone, or its definer is: drop it or repair it (SHOW CREATE VIEW)."
-        return AgentError("source", f"{died}: a view is invalid", detail=explain.last_line(words), hint=hint)
+        return InvalidViewError("source", f"{died}: a view is invalid", detail=explain.last_line(words), hint=hint)
     if code == NO_SUCH_TABLE or OTHER_COLUMNS in words:
         # it was there, and of these columns, when the tool made its list
         what = f"{died}: a table was altered during the backup"

@@ -23,8 +23,9 @@ DATABASE_DENIED = re.compile(r"to database '([^']+)'")
 UNREACHABLE = frozenset({2002, 2003, 2005, 2026})
 LOST = frozenset({1053, 1317, 1927, 2006, 2013, 2055})
 WAITED = frozenset({1205, 1969, 3024})
-ALTERED = frozenset({1213, 1412})
-"""A snapshot's reads lock no row: where they meet a deadlock it is with DDL on the tables that they have read and will read."""
+ALTERED = frozenset({1213, 1412, 1684})
+"""A snapshot's reads lock no row: where they meet a deadlock it is with DDL on the tables that they have read and will read.
+The last is MySQL's word for a view that it can't show just now."""
 NO_DDL = "Run the backup when no DDL runs: a snapshot does not outlive an ALTER TABLE."
 NO_SPACE = frozenset({1021, 1114, 1041, 1037, 1038, 1878})
 DENIED = frozenset({1045, 1698, 1251})
