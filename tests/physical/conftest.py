@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -79,12 +78,3 @@ def writing(shop: DatabaseServer) -> Writing:
     """Give a context in which somebody commits as fast as the server takes it."""
 
     return lambda: keep_writing(shop, "shop", WRITE)
-
-
-def write_pages(shop: DatabaseServer) -> None:
-    """Wait until the server has written all changed pages to its files: pages count as changed from its last checkpoint on."""
-    shop.sql("SET GLOBAL innodb_max_dirty_pages_pct_lwm = 0; SET GLOBAL innodb_max_dirty_pages_pct = 0")
-    deadline = time.monotonic() + 120
-    while int(shop.sql("SHOW GLOBAL STATUS LIKE 'Innodb_checkpoint_age'")[0][1]) > 100_000:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

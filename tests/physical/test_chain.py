@@ -10,8 +10,9 @@ from include.proven.errors import IntegrityError, SourceError
 from include.proven.installation import Installation
 from include.proven.manifest import Manifest
 from include.proven.proof.verdict import Verdict
-from tests.physical.conftest import Writing, write_pages
+from tests.physical.conftest import Writing
 from tests.servers.databases import DatabaseServer
+from tests.servers.writing import write_pages
 
 
 def take(installation: Installation, kind: str) -> Manifest:

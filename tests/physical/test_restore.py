@@ -14,9 +14,9 @@ from include.proven.agent import datadir
 from include.proven.agent.errors import AgentError
 from include.proven.errors import ConfigError, LoadError
 from include.proven.installation import Installation
-from tests.physical.conftest import write_pages
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import FleetFiles
+from tests.servers.writing import write_pages
 
 
 def rows_in(datadir: pathlib.Path) -> str:

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,8 @@ from tests.servers.missing import give_up
 
 SIZE = 4 * 1024**3
 """Of a file with nothing in it: what is not written takes up no room."""
+PATIENCE = 60.0
+"""Seconds in which whoever has been killed there is gone."""
 
 
 @pytest.fixture(scope="session")
@@ -36,9 +39,17 @@ def btrfs() -> Iterator[pathlib.Path]:
         mounted.chmod(0o711)
         yield mounted
     finally:
-        if mounted.is_mount():
-            _run("umount", str(mounted)).check_returncode()
+        _unmount(mounted)
         shutil.rmtree(folder)
+
+
+def _unmount(folder: pathlib.Path) -> None:
+    """Unmount it as soon as nobody is at work there any more."""
+    until = time.monotonic() + PATIENCE
+    while folder.is_mount() and (done := _run("umount", str(folder))).returncode:
+        if time.monotonic() > until:
+            done.check_returncode()
+        time.sleep(0.2)
 
 
 def _run(*argv: str) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 
 from include.proven import servers
@@ -37,3 +38,12 @@ def keep_writing(server: DatabaseServer, schema: str, statements: str) -> Iterat
         feeder.join()
         pipe.close()
         assert client.wait(60) == 0
+
+
+def write_pages(server: DatabaseServer) -> None:
+    """Wait until the server has written all changed pages to its files: pages count as changed from its last checkpoint on."""
+    server.sql("SET GLOBAL innodb_max_dirty_pages_pct_lwm = 0; SET GLOBAL innodb_max_dirty_pages_pct = 0")
+    deadline = time.monotonic() + 120
+    while int(server.sql("SHOW GLOBAL STATUS LIKE 'Innodb_checkpoint_age'")[0][1]) > 100_000:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -21,6 +21,7 @@ from include.proven.manifest import Manifest
 from include.proven.proof.verdict import Verdict
 from tests.servers.databases import DatabaseServer
 from tests.servers.fleets import CHECKOUT, FleetFiles
+from tests.servers.writing import write_pages
 from tests.snapshots.conftest import Writing
 
 ONE_FLAVOUR = pytest.mark.parametrize("shop", ["mariadb"], indirect=True)
@@ -69,6 +70,9 @@ def test_a_backup_under_writes_is_proven(
 def test_a_page_that_is_broken_on_the_disk_is_not_proven(installation: Installation, shop: DatabaseServer) -> None:
     """The source has it in memory and notices nothing; whoever starts on the files does."""
     shop.sql("FLUSH TABLES customers FOR EXPORT; UNLOCK TABLES", "shop")
+    # so much that neither the doublewrite buffer nor the redo log has the page any more: both would mend it
+    shop.sql("CREATE TABLE much (a INT, b LONGTEXT); INSERT INTO much SELECT seq, REPEAT('x', 8000) FROM seq_1_to_1500", "shop")
+    write_pages(shop)
     with (shop.process.datadir / "shop" / "customers.ibd").open("r+b") as file:
         place = file.read().index(b"Grace")
         file.seek(place)
